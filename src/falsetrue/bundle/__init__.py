@@ -1,0 +1,1 @@
+"""What is saved: the sealed folder of a model."""

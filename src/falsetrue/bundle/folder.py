@@ -1,0 +1,167 @@
+"""◆ Bundles on disk: written whole or not at all, and verified before anything in them is believed."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from falsetrue.bundle import scorer as compiled
+from falsetrue.bundle.baseline import Baseline
+from falsetrue.bundle.golden import TOLERANCE, golden_digest, golden_texts
+from falsetrue.bundle.manifest import Manifest, decode, encode, fingerprint
+from falsetrue.bundle.scorer import CompiledScorer, Scorer
+from falsetrue.errors import BundleDamagedError, BundleError, InputError
+
+MANIFEST = "manifest.json"
+SCORER = "scorer.safetensors"
+ESTIMATOR = "model_final.joblib"
+BASELINE = "baseline.json"
+CARD = "card.md"
+
+#: No file of a bundle may be larger; in bytes.
+LARGEST_FILE = 4 * 1024**3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A bundle whose every byte has been checked against its manifest."""
+
+    folder: Path
+    manifest: Manifest
+    contents: Mapping[str, bytes]  #: of the files that were asked for, as verified
+
+    def baseline(self) -> Baseline:
+        """The reference profile."""
+        try:
+            return msgspec.json.decode(self.contents[BASELINE], type=Baseline)
+        except msgspec.MsgspecError as error:
+            raise BundleDamagedError(f"{self.folder}: baseline.json does not have the fields of format 1") from error
+
+    def compiled_scorer(self) -> CompiledScorer:
+        """The compiled scorer; raises :class:`BundleError` where the bundle has none."""
+        if SCORER not in self.contents:
+            raise BundleError(f"{self.folder}: this model has no compiled scorer")
+        return compiled.from_bytes(self.contents[SCORER])
+
+
+def open_bundle(folder: Path, *, keep: tuple[str, ...] = (SCORER, BASELINE)) -> Bundle:
+    """Verify a bundle and keep the bytes of some of its files.
+
+    What is returned is what was verified: nothing is read twice. Raises :class:`BundleError`
+    where there is no bundle, :class:`BundleFormatError` for another format and
+    :class:`BundleDamagedError` naming the file that is not what was saved.
+    """
+    try:
+        manifest = decode((folder / MANIFEST).read_bytes())
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder}: there is no model here (no {MANIFEST})") from error
+    except NotADirectoryError as error:
+        raise BundleError(f"{folder}: a model is a folder, this is a file") from error
+    except OSError as error:
+        raise BundleError(f"{folder}: cannot be read ({error.strerror})") from error
+    except BundleError as error:
+        raise type(error)(f"{folder}: {error}") from error
+    contents = {}
+    for name, record in manifest.files.items():
+        content = _read_verified(folder, name, record.sha256, record.bytes)
+        if name in keep:
+            contents[name] = content
+    return Bundle(folder=folder, manifest=manifest, contents=contents)
+
+
+def _read_verified(folder: Path, name: str, sha256: str, size: int) -> bytes:
+    path = folder / name
+    if Path(name).name != name or size > LARGEST_FILE:
+        raise BundleDamagedError(f"{folder}: the manifest names a file that no bundle has")
+    try:
+        content = path.read_bytes() if path.stat().st_size == size else b""
+    except OSError as error:
+        raise BundleDamagedError(f"{path}: cannot be read ({error.strerror})") from error
+    found = fingerprint(content)
+    if found.sha256 != sha256 or found.bytes != size:
+        raise BundleDamagedError(f"{path}: is not the file that was saved (its SHA-256 differs); restore or train again")
+    return content
+
+
+def check_golden(manifest: Manifest, scorer: Scorer) -> float:
+    """Score the golden texts and compare with what the manifest says; returns the largest difference.
+
+    Raises :class:`BundleDamagedError` where one differs by more than 1e-6 or changes its label.
+    """
+    if manifest.golden_sha256 != golden_digest():
+        raise BundleDamagedError(
+            f"model {manifest.name} was proved on other golden texts than this version has; train it again"
+        )
+    expected = np.array(manifest.golden_p_real)
+    return compare(expected, scorer.score(golden_texts()).p_real, "the scorer and the manifest")
+
+
+def compare(expected: compiled.Floats, found: compiled.Floats, what: str) -> float:
+    """The largest difference of two lists of ``p_real``, which must be equal to 1e-6 with equal labels."""
+    if len(expected) != len(found):
+        raise BundleDamagedError(f"{what} answer {len(expected)} and {len(found)} golden texts")
+    difference = float(np.max(np.abs(expected - found)))
+    if not difference <= TOLERANCE or bool(np.any((expected > 0.5) != (found > 0.5))):
+        raise BundleDamagedError(f"{what} disagree on the golden texts by {difference:.2g}")
+    return difference
+
+
+def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, replace: bool = False) -> None:
+    """Write a sealed bundle: to a temporary sibling first, then renamed into place.
+
+    Raises :class:`InputError` where the folder exists (unless ``replace``) or cannot be written;
+    what was there before is then still there.
+    """
+    refuse_existing(folder, replace=replace)
+    folder = folder.absolute()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
+    try:
+        temporary.chmod(0o755)
+        for name, content in {**files, MANIFEST: encode(manifest)}.items():
+            _write_durably(temporary / name, content)
+        _put_in_place(temporary, folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_existing(folder: Path, *, replace: bool) -> None:
+    """Raise :class:`InputError` if something stands at ``folder`` that may not be replaced."""
+    if not folder.exists():
+        return
+    if not replace:
+        raise InputError(f"{folder}: exists already; choose another name, or say --replace")
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder}: exists and is not a model; it is not replaced")
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    """Rename into place; an older bundle is moved aside first and comes back if that fails."""
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    aside = temporary.with_name(temporary.name + ".old")
+    folder.rename(aside)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

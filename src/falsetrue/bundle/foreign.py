@@ -1,0 +1,49 @@
+"""◆ Estimators that only joblib can load: unpickled when, and only when, the operator trusts them."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from falsetrue.bundle.scorer import Scores
+from falsetrue.errors import BundleDamagedError, MissingExtraError
+from falsetrue.features.ngrams import words
+
+
+class EstimatorScorer:
+    """Scores with an unpickled scikit-learn pipeline. It cannot say which words the model knows: all count."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Score texts; the answer keeps their order."""
+        p_real = self._estimator.predict_proba(list(texts))[:, 1] if texts else np.empty(0)
+        counts = [len(words(text)) for text in texts]
+        return Scores(p_real=np.asarray(p_real, dtype=np.float64), words=counts, known_words=counts)
+
+
+def dump_estimator(estimator: Any) -> bytes:
+    """The joblib file of an estimator: zlib-compressed, the same bytes for the same estimator."""
+    import joblib  # noqa: PLC0415 - part of the [train] extra
+
+    blob = BytesIO()
+    joblib.dump(estimator, blob, compress=("zlib", 9))
+    return blob.getvalue()
+
+
+def load_estimator(blob: bytes) -> Any:
+    """Unpickle a joblib file. This runs whatever code the file holds: callers check trust first."""
+    try:
+        import joblib  # noqa: PLC0415 - part of the [train] extra
+        import sklearn  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise MissingExtraError("models verify, or serve for a model without a compiled scorer", "train") from error
+    try:
+        return joblib.load(BytesIO(blob))
+    except Exception as error:  # unpickling somebody's file can raise anything
+        raise BundleDamagedError(
+            f"model_final.joblib cannot be loaded by the installed libraries ({type(error).__name__}); "
+            "the manifest says which versions saved it"
+        ) from error

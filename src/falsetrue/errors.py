@@ -1,0 +1,71 @@
+"""Every error that falsetrue raises on purpose.
+
+::
+
+    FalsetrueError
+    ├── InputError            the news, file or option that was given cannot be used
+    │   └── RowError          one row of a file cannot be used (names file, line and value)
+    ├── MissingExtraError     the command needs an optional part that is not installed
+    ├── BundleError           a saved model cannot be used
+    │   ├── BundleDamagedError      its bytes are not what the manifest says
+    │   ├── BundleFormatError       its format number is not one that this version reads
+    │   ├── BundleUntrustedError    it can only be served by unpickling, which nobody has allowed
+    │   └── CannotCompileError      its estimator has no compiled form
+    ├── PolicyError           a policy file or name cannot be used
+    └── NotReadyError         the service has not loaded its model, or is stopping
+
+A message says what is wrong, which value, and what to do, in one line, and never repeats news text.
+Only ``service/app.py`` turns these into status codes; only ``cli/`` turns them into exit codes.
+"""
+
+
+class FalsetrueError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class InputError(FalsetrueError):
+    """Something that was given (a file, a column, an option) cannot be used."""
+
+
+class RowError(InputError):
+    """One row cannot be used. ``line`` is the 1-based line on which the row begins."""
+
+    def __init__(self, path: str, line: int, problem: str) -> None:
+        super().__init__(f"{path}, line {line}: {problem}")
+        self.line = line
+        self.problem = problem
+
+
+class MissingExtraError(FalsetrueError):
+    """An optional part is not installed."""
+
+    def __init__(self, command: str, extra: str) -> None:
+        super().__init__(f"`falsetrue {command}` needs the [{extra}] extra: pip install 'falsetrue[{extra}]'")
+
+
+class BundleError(FalsetrueError):
+    """A saved model cannot be used."""
+
+
+class BundleDamagedError(BundleError):
+    """The bytes of a bundle are not the ones its manifest describes."""
+
+
+class BundleFormatError(BundleError):
+    """A bundle was written in a format that this version does not read."""
+
+
+class BundleUntrustedError(BundleError):
+    """A bundle without a compiled scorer has not been trusted by the operator."""
+
+
+class CannotCompileError(BundleError):
+    """An estimator has no compiled form; the message names the part and why."""
+
+
+class PolicyError(FalsetrueError):
+    """A policy cannot be read or does not exist."""
+
+
+class NotReadyError(FalsetrueError):
+    """No model is loaded yet, or the service is stopping."""

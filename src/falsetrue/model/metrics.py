@@ -1,0 +1,119 @@
+"""Figures of a model on held-out news, each with a 95 % interval."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, rankdata
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+#: Probability mass that every interval covers.
+COVERAGE = 0.95
+#: Bootstrap resamples.
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def proportion(successes: int, trials: int) -> Estimate:
+    """A share with its exact interval (Clopper and Pearson, Biometrika 26, 1934); ``trials >= 1``."""
+    tail = (1 - COVERAGE) / 2
+    low = float(beta.ppf(tail, successes, trials - successes + 1)) if successes else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
+    return Estimate(value=successes / trials, low=low, high=high)
+
+
+def auc(labels: Labels, scores: Floats) -> float:
+    """Area under the ROC curve by ranks (Mann-Whitney), ties counted half; NaN where a class is missing."""
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    if not positives or not negatives:
+        return float("nan")
+    rank_sum = float(rankdata(scores)[labels == 1].sum())
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def brier(labels: Labels, p_real: Floats) -> float:
+    """Mean squared difference of probability and outcome (Brier, 1950); 0 is perfect."""
+    return float(np.mean((p_real - labels) ** 2))
+
+
+def f1(labels: Labels, predicted: Labels, of_class: int) -> float:
+    """Harmonic mean of precision and recall of one class; 0 where it is never predicted nor present."""
+    hits = int(np.sum((labels == of_class) & (predicted == of_class)))
+    wrong = int(np.sum((labels == of_class) != (predicted == of_class)))
+    return 2 * hits / (2 * hits + wrong) if hits or wrong else 0.0
+
+
+def bootstrap(figure: Callable[[NDArray[np.int64]], float], size: int, seed: int) -> Estimate:
+    """Percentile bootstrap interval (Efron, 1979) of ``figure``, a function of drawn positions.
+
+    Draws on which the figure is not defined (NaN) are left out.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = np.array([figure(generator.integers(0, size, size)) for _ in range(RESAMPLES)])
+    value = figure(np.arange(size))
+    defined = drawn[np.isfinite(drawn)]
+    if not len(defined):
+        return Estimate(value=value, low=value, high=value)
+    tail = 50 * (1 - COVERAGE)
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return Estimate(value=value, low=float(low), high=float(high))
+
+
+def confusion(labels: Labels, predicted: Labels) -> dict[str, int]:
+    """Counts, each key ``<what it is>_called_<what was said>``."""
+    names = ("false", "real")
+    return {
+        f"{actual}_called_{said}": int(np.sum((labels == i) & (predicted == j)))
+        for i, actual in enumerate(names)
+        for j, said in enumerate(names)
+    }
+
+
+def judge(labels: Labels, p_real: Floats, seed: int) -> dict[str, Estimate]:
+    """Accuracy, F1 of each class, Brier score and AUC of ``p_real`` (float in [0, 1]) on ``labels`` (0 or 1)."""
+    predicted = (p_real > 0.5).astype(np.int64)
+    size = len(labels)
+    return {
+        "accuracy": proportion(int(np.sum(predicted == labels)), size),
+        "f1_false": bootstrap(lambda at: f1(labels[at], predicted[at], 0), size, seed),
+        "f1_real": bootstrap(lambda at: f1(labels[at], predicted[at], 1), size, seed),
+        "brier": bootstrap(lambda at: brier(labels[at], p_real[at]), size, seed),
+        "auc": bootstrap(lambda at: auc(labels[at], p_real[at]), size, seed),
+    }
+
+
+def thresholds_for_precision(labels: Labels, p_real: Floats, target: float) -> tuple[float, float]:
+    """``(false_below, real_above)``: the widest bands in which each verdict reaches ``target`` precision.
+
+    Walks from the extremes inwards and keeps the last cut at which the share of right verdicts
+    is at least ``target``. Neither band crosses 0.5. Where no cut reaches it the band is empty
+    (0 or 1), and that class is never decided.
+    """
+    real_above = _cut(labels, p_real, target)
+    false_below = 1 - _cut(1 - labels, 1 - p_real, target)
+    return min(0.5, false_below), max(0.5, real_above)
+
+
+def _cut(labels: Labels, scores: Floats, target: float) -> float:
+    """The lowest value with the scores strictly above it reaching ``target`` precision, else 1."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    precision = np.cumsum(labels[order]) / np.arange(1, len(order) + 1)
+    ends = np.append(ranked[1:] < ranked[:-1], True)  # noqa: FBT003 - a value, not a flag
+    reached = np.flatnonzero(ends & (precision >= target))
+    if not len(reached):
+        return 1.0
+    last = reached[-1]
+    return float(ranked[last + 1]) if last + 1 < len(ranked) else 0.0

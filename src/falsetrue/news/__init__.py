@@ -1,0 +1,1 @@
+"""Labelled news in: what an article is, how files are read, cleaned and split."""

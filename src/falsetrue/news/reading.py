@@ -1,0 +1,303 @@
+"""News files in: CSV, TSV, JSON Lines and Parquet, one row at a time, each with its line number.
+
+Nothing here holds a whole file in memory. A row that cannot be read is a :class:`Row` with a
+``problem``; who reads decides whether that ends the work (training) or is reported (files to score).
+"""
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from falsetrue.errors import InputError, RowError
+from falsetrue.news.article import Article, Label, parse_label
+from falsetrue.news.cleaning import Dropped
+
+#: Where a file's name ends -> its format.
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+#: Longest line, or quoted CSV field, that is read; in bytes (JSON Lines) or characters (CSV).
+LONGEST_ROW = 64 * 1024 * 1024
+#: Rows decoded at a time from a Parquet file.
+PARQUET_BATCH = 512
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One row of a file."""
+
+    line: int  #: 1-based line on which the row begins; in Parquet the 1-based row
+    values: dict[str, Any]  #: empty where ``problem`` is set
+    problem: str | None = None  #: why the row cannot be read; never repeats its text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """An open file of news."""
+
+    name: str  #: as the person named it
+    columns: list[str]
+    rows: Iterator[Row]
+    source: IO[bytes] | None  #: its ``tell()`` is the progress in bytes; ``None`` for Parquet
+    size: int | None  #: bytes, or rows in Parquet; ``None`` where unknown (standard input)
+
+    def require(self, column: str) -> None:
+        """Raise :class:`InputError` naming the columns there are, if ``column`` is not one of them."""
+        if column not in self.columns:
+            there = ", ".join(repr(name) for name in self.columns[:20])
+            raise InputError(f"{self.name}: there is no column {column!r}; the columns are {there}")
+
+
+def format_of(path: str) -> str:
+    """The format of a file by its name; raises :class:`InputError` naming those that are read."""
+    found = FORMATS.get(Path(path).suffix.lower())
+    if found is None:
+        raise InputError(f"{path}: the name must end in one of {', '.join(FORMATS)}")
+    return found
+
+
+@contextmanager
+def open_table(path: str, *, format_name: str | None = None, delimiter: str | None = None) -> Iterator[Table]:
+    """Open a news file by name (``-`` is standard input, which needs ``format_name``).
+
+    The CSV delimiter is the one of ``, ; TAB |`` that the header has most of, unless given.
+    Raises :class:`InputError` where the file is missing, empty or not of its format.
+    """
+    format_name = format_name or format_of(path)
+    if format_name == "parquet":
+        yield _open_parquet(path)
+        return
+    with _open_bytes(path) as source:
+        size = None if path == "-" else Path(path).stat().st_size
+        if format_name == "csv":
+            columns, rows = _open_csv(path, source, delimiter)
+        else:
+            columns, rows = _open_jsonl(path, source)
+        yield Table(name=path, columns=columns, rows=rows, source=source, size=size)
+
+
+@contextmanager
+def _open_bytes(path: str) -> Iterator[IO[bytes]]:
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        source = Path(path).open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
+    with source:
+        yield source
+
+
+# --- CSV -------------------------------------------------------------------------------------
+
+
+def _open_csv(name: str, source: IO[bytes], delimiter: str | None) -> tuple[list[str], Iterator[Row]]:
+    csv.field_size_limit(LONGEST_ROW)
+    lines = iter(TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+    first = next(lines, "")
+    if not first.strip():
+        raise InputError(f"{name}: the file is empty" if not first else f"{name}, line 1: the header is blank")
+    if problem := _not_utf8([first]):
+        raise RowError(name, 1, problem)
+    delimiter = delimiter or max(",;\t|", key=first.count)
+    reader = csv.reader(_chain(first, lines), delimiter=delimiter)
+    columns = [column.strip() for column in next(reader)]
+    twice = {column for column in columns if columns.count(column) > 1}
+    if twice:
+        raise RowError(name, 1, f"the column {min(twice)!r} stands twice in the header")
+    return columns, _csv_rows(reader, columns)
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _csv_rows(reader: Any, columns: list[str]) -> Iterator[Row]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(line=line, values={}, problem=f"not readable as CSV ({error})")
+            continue
+        if not fields:
+            continue
+        if len(fields) != len(columns):
+            problem: str | None = f"{len(fields)} fields where the header has {len(columns)}"
+        else:
+            problem = _not_utf8(fields)
+        values = {} if problem else dict(zip(columns, fields, strict=True))
+        yield Row(line=line, values=values, problem=problem)
+
+
+def _not_utf8(fields: list[str]) -> str | None:
+    """Name the first byte that ``surrogateescape`` had to carry, with what to do."""
+    for field in fields:
+        if field.isascii():
+            continue
+        for character in field:
+            if "\udc80" <= character <= "\udcff":
+                return (
+                    f"byte 0x{ord(character) - 0xDC00:02X} is not UTF-8; save the file as UTF-8 "
+                    "(for example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW)"
+                )
+    return None
+
+
+# --- JSON Lines ------------------------------------------------------------------------------
+
+
+def _open_jsonl(name: str, source: IO[bytes]) -> tuple[list[str], Iterator[Row]]:
+    rows = _jsonl_rows(source)
+    first = next(rows, None)
+    if first is None:
+        raise InputError(f"{name}: the file is empty")
+    if first.problem:
+        raise RowError(name, first.line, first.problem)
+    return list(first.values), _chain_rows(first, rows)
+
+
+def _chain_rows(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
+    yield first
+    yield from rest
+
+
+def _jsonl_rows(source: IO[bytes]) -> Iterator[Row]:
+    line = 0
+    while raw := source.readline(LONGEST_ROW + 1):
+        line += 1
+        if len(raw) > LONGEST_ROW:
+            while raw and not raw.endswith(b"\n"):
+                raw = source.readline(LONGEST_ROW)
+            yield Row(line=line, values={}, problem=f"longer than {LONGEST_ROW} bytes")
+        elif stripped := raw.removeprefix(b"\xef\xbb\xbf").strip():
+            yield _jsonl_row(line, stripped)
+
+
+def _jsonl_row(line: int, raw: bytes) -> Row:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"byte 0x{raw[error.start]:02X} is not UTF-8; save the file as UTF-8"
+        return Row(line=line, values={}, problem=problem)
+    try:
+        return Row(line=line, values=msgspec.json.decode(raw, type=dict[str, Any]))
+    except (msgspec.MsgspecError, RecursionError) as error:
+        return Row(line=line, values={}, problem=f"not a JSON object ({_without_value(error)})")
+
+
+def _without_value(error: Exception) -> str:
+    """What msgspec says of a value, without the value."""
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error).split(":")[0][:120]
+
+
+# --- Parquet ---------------------------------------------------------------------------------
+
+
+def _open_parquet(path: str) -> Table:
+    import pyarrow  # noqa: PLC0415 - 0.1 s that only Parquet files should cost
+    import pyarrow.parquet  # noqa: PLC0415
+
+    if path == "-":
+        raise InputError("Parquet cannot be read from standard input: it is read from its end; name a file")
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror or 'not a readable file'})") from error
+    except pyarrow.ArrowException as error:
+        raise InputError(f"{path}: not a Parquet file, or a damaged one") from error
+    return Table(
+        name=path,
+        columns=list(file.schema_arrow.names),
+        rows=_parquet_rows(path, file),
+        source=None,
+        size=file.metadata.num_rows,
+    )
+
+
+def _parquet_rows(path: str, file: Any) -> Iterator[Row]:
+    import pyarrow  # noqa: PLC0415
+
+    line = 0
+    try:
+        for batch in file.iter_batches(batch_size=PARQUET_BATCH):
+            for values in batch.to_pylist():
+                line += 1
+                yield Row(line=line, values=values)
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise RowError(path, line + 1, "the Parquet data cannot be read from here on; the file is damaged") from error
+
+
+# --- labelled news -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which columns hold what."""
+
+    text: str = "text"
+    title: str | None = None  #: ``None``: use ``title`` where there is such a column
+    label: str = "label"
+
+
+def read_labelled(path: str, columns: Columns, dropped: Dropped) -> Iterator[Article]:
+    """Labelled articles of one file; rows without a label are counted in ``dropped``.
+
+    Raises :class:`RowError` at the first row that cannot be read: training on a file that is
+    partly misread would be a silent guess.
+    """
+    with open_table(path) as table:
+        table.require(columns.label)
+        for row, title, text in _titles_and_texts(table, columns):
+            try:
+                label = parse_label(row.values[columns.label] if columns.label in row.values else None)
+            except ValueError as error:
+                raise RowError(path, row.line, str(error)) from error
+            if label is None:
+                dropped.no_label += 1
+            else:
+                yield Article(corpus=Path(path).stem, line=row.line, title=title, text=text, label=label)
+
+
+def read_one_class(path: str, label: Label, corpus: str, columns: Columns) -> Iterator[Article]:
+    """Articles of a file that holds one class only, as ``True.csv`` and ``Fake.csv`` do."""
+    with open_table(path) as table:
+        for row, title, text in _titles_and_texts(table, columns):
+            yield Article(corpus=corpus, line=row.line, title=title, text=text, label=label)
+
+
+def _titles_and_texts(table: Table, columns: Columns) -> Iterator[tuple[Row, str | None, str]]:
+    table.require(columns.text)
+    if columns.title is not None:
+        table.require(columns.title)
+    title_column = columns.title or "title"
+    for row in table.rows:
+        if row.problem:
+            raise RowError(table.name, row.line, row.problem)
+        try:
+            yield row, text_value(row, title_column), text_value(row, columns.text) or ""
+        except ValueError as error:
+            raise RowError(table.name, row.line, str(error)) from error
+
+
+def text_value(row: Row, column: str) -> str | None:
+    """The text in a column, ``None`` where it is missing; :class:`ValueError` where it is no text."""
+    value = row.values.get(column)
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"column {column!r} holds {type(value).__name__}, not text")

@@ -1,0 +1,70 @@
+"""◆ Models by name: a folder of bundles, and the model that is shipped with the package."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from falsetrue.bundle.folder import MANIFEST
+from falsetrue.bundle.manifest import Manifest, decode
+from falsetrue.errors import BundleError
+
+#: What the shipped model is called.
+SHIPPED = "shipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One model that was found."""
+
+    folder: Path
+    manifest: Manifest | None  #: ``None`` where it cannot be read
+    problem: str | None = None
+
+
+def shipped_folder() -> Path:
+    """The bundle inside the package."""
+    return Path(str(files("falsetrue"))) / "shipped"
+
+
+def find_model(reference: str | None, models_folder: Path) -> Path:
+    """The folder of ``MODEL``: a bundle folder, ``NAME[@VERSION]`` in the registry, or nothing for the shipped one.
+
+    A version may be shortened to any start of it. Of several that fit the newest is taken.
+    Raises :class:`BundleError` naming what there is.
+    """
+    if not reference or reference == SHIPPED:
+        return shipped_folder()
+    if (Path(reference) / MANIFEST).is_file():
+        return Path(reference)
+    name, _, version = reference.partition("@")
+    found = [listed for listed in list_models(models_folder) if _fits(listed, name, version)]
+    if found:
+        return max(found, key=lambda listed: listed.manifest.version if listed.manifest else "").folder
+    there = sorted({listed.manifest.name for listed in list_models(models_folder) if listed.manifest})
+    raise BundleError(
+        f"there is no model {reference!r}: no such folder with a {MANIFEST}, and "
+        + (f"{models_folder} holds {', '.join(there)}" if there else f"{models_folder} holds no model")
+    )
+
+
+def _fits(listed: Listed, name: str, version: str) -> bool:
+    manifest = listed.manifest
+    return manifest is not None and name in (manifest.name, listed.folder.name) and manifest.version.startswith(version)
+
+
+def list_models(models_folder: Path) -> Iterator[Listed]:
+    """Every model in the registry folder, by folder name."""
+    if not models_folder.is_dir():
+        return
+    for folder in sorted(models_folder.iterdir()):
+        if (folder / MANIFEST).is_file() and not folder.name.startswith("."):
+            yield read_listed(folder)
+
+
+def read_listed(folder: Path) -> Listed:
+    """One model's manifest, or why it cannot be read."""
+    try:
+        return Listed(folder=folder, manifest=decode((folder / MANIFEST).read_bytes()))
+    except (BundleError, OSError) as error:
+        return Listed(folder=folder, manifest=None, problem=str(error))

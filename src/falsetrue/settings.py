@@ -1,0 +1,36 @@
+"""Every setting, from ``FALSETRUE_*`` environment variables; built by entry points only."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _state_folder() -> Path:
+    return Path("~/.local/state/falsetrue").expanduser()
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Names are those of the variables, less ``FALSETRUE_``."""
+
+    model_config = SettingsConfigDict(env_prefix="FALSETRUE_", frozen=True, extra="forbid", populate_by_name=True)
+
+    model: str | None = None  #: ``MODEL`` to serve; nothing for the shipped one
+    models_folder: Path = Path("models")  #: where models are found by name
+    policies_folder: Path = Path("policies")  #: the team's ``NAME@N.toml``
+    policy: str | None = None  #: policy applied where a caller names none; nothing for the model's own
+    state_folder: Path = Field(default_factory=_state_folder)  #: what the operator has trusted
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535, validation_alias=AliasChoices("FALSETRUE_PORT", "PORT", "port"))
+    workers: int = Field(1, ge=1, le=64)
+    allow_anonymous: bool = False  #: serve on a public address without keys
+    drain_seconds: float = Field(0, ge=0, le=600)  #: after SIGTERM, how long to go on serving with /readyz at 503
+    stop_seconds: int = Field(30, ge=1, le=600)  #: after that, how long requests in flight may take to finish
+
+    max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024)  #: a larger request is 413
+    max_items: int = Field(128, ge=1)  #: of ``POST /v1/classifications``
+    max_texts: int = Field(1024, ge=1)  #: of ``POST /falsetrue``
+    max_text_bytes: int = Field(50_000, ge=100)  #: UTF-8 bytes of one item, title and text joined
+    max_upload_rows: int = Field(1000, ge=1)  #: of a file given to the page
+    body_seconds: float = Field(30, gt=0)  #: how long a request body may take to arrive
