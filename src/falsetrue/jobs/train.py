@@ -45,6 +45,8 @@ from falsetrue.news.splitting import split_at_random
 
 #: Precision that the default policy aims at for both verdicts.
 TARGET_PRECISION = 0.95
+#: The default policy never decides a text whose ``p_real`` is closer to a half than this.
+MARGIN = 0.1
 #: Words below which the default policy does not decide: a headline says too little.
 MINIMUM_WORDS = 20
 #: Share of held-out news that may fall below the default policy's share of known words.
@@ -216,8 +218,8 @@ def _default_policy(labels: Labels, scores: Scores) -> Policy:
     return Policy(
         name="default",
         version=1,
-        false_below=round(false_below, 4),
-        real_above=round(real_above, 4),
+        false_below=min(round(false_below, 4), 0.5 - MARGIN),
+        real_above=max(round(real_above, 4), 0.5 + MARGIN),
         minimum_words=MINIMUM_WORDS,
         minimum_known_share=int(known * 100) / 100,
         actions=dict(DEFAULT_ACTIONS),

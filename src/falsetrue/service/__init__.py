@@ -1,0 +1,1 @@
+"""HTTP and page. Only ``app.py`` knows which error is which status code."""

@@ -1,0 +1,176 @@
+"""``/v1``: verdicts with a probability, an action and reasons; and what the model says of itself."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from falsetrue.bundle.manifest import CorpusRecord, MetricsRecord, PolicyRecord
+from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
+from falsetrue.model.decision import Outcome, Reason
+from falsetrue.service.body import media_type, read_json
+from falsetrue.service.legacy import INLINE_CHARACTERS
+from falsetrue.service.problems import RequestProblem
+from falsetrue.service.serving import Serving
+from falsetrue.settings import Settings
+
+
+class ItemIn(msgspec.Struct, forbid_unknown_fields=True):
+    """One text to classify."""
+
+    text: str
+    title: str | None = None
+    id: str | None = None  #: the caller's own, given back as it is
+
+
+class ClassificationsIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A batch of texts, and the policy to apply (``NAME`` or ``NAME@VERSION``)."""
+
+    items: list[ItemIn]
+    policy: str | None = None
+
+
+class ModelOut(msgspec.Struct):
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+class ErrorOut(msgspec.Struct):
+    """Why one item was not classified; the others were."""
+
+    code: Refusal
+    message: str
+
+
+class ResultOut(msgspec.Struct):
+    """What is said of one item; where ``error`` is set nothing else is."""
+
+    id: str | None
+    label: Outcome | None
+    is_falsetrue: int | None
+    p_real: float | None
+    action: str | None
+    reasons: list[Reason]
+    error: ErrorOut | None
+
+
+class ClassificationsOut(msgspec.Struct):
+    """Results in the order of the items."""
+
+    model: ModelOut
+    policy: str
+    results: list[ResultOut]
+
+
+class LimitsOut(msgspec.Struct):
+    """How much may be asked at once."""
+
+    items: int
+    text_bytes: int
+    body_bytes: int
+
+
+class ModelCardOut(msgspec.Struct):
+    """What the served model says of itself."""
+
+    name: str
+    version: str
+    created_at: str
+    recipe: str
+    recipe_summary: str
+    compiled: bool
+    languages: list[str]
+    classes: dict[str, str]
+    corpora: list[CorpusRecord]
+    metrics: MetricsRecord
+    policy: PolicyRecord
+    policies: list[str]
+    limits: LimitsOut
+
+
+_decoder = msgspec.json.Decoder(ClassificationsIn)
+
+
+async def classify_items(request: Request, serving: Serving, settings: Settings) -> Response:
+    """Classify a batch; an item that cannot be classified has an ``error``, the others are answered."""
+    if media_type(request) != "application/json":
+        raise RequestProblem("unsupported_media_type", "send the body as application/json")
+    body = await read_json(request, _decoder)
+    if len(body.items) > settings.max_items:
+        raise RequestProblem(
+            "too_many_items", f"more than {settings.max_items} items; send fewer at a time", where=["items"]
+        )
+    classifier = serving.classifier
+    if sum(len(item.text) for item in body.items) > INLINE_CHARACTERS:
+        answer = await asyncio.to_thread(_answer, classifier, body, settings.max_text_bytes)
+    else:
+        answer = _answer(classifier, body, settings.max_text_bytes)
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+def _answer(classifier: Classifier, body: ClassificationsIn, longest: int) -> ClassificationsOut:
+    policy = classifier.policies.find(body.policy)
+    items = [Item(text=item.text, title=item.title) for item in body.items]
+    found = classifier.classify(items, policy, longest=longest)
+    return ClassificationsOut(
+        model=ModelOut(name=classifier.manifest.name, version=classifier.manifest.version),
+        policy=policy.reference,
+        results=[_result(item.id, result, longest) for item, result in zip(body.items, found, strict=True)],
+    )
+
+
+def _result(caller_id: str | None, found: Classification | Refusal, longest: int) -> ResultOut:
+    if isinstance(found, Refusal):
+        return ResultOut(
+            id=caller_id,
+            label=None,
+            is_falsetrue=None,
+            p_real=None,
+            action=None,
+            reasons=[],
+            error=ErrorOut(code=found, message=explain_refusal(found, longest)),
+        )
+    return ResultOut(
+        id=caller_id,
+        label=found.label,
+        is_falsetrue=found.is_falsetrue,
+        p_real=found.p_real,
+        action=found.action,
+        reasons=list(found.reasons),
+        error=None,
+    )
+
+
+def explain_refusal(refused: Refusal, longest: int) -> str:
+    """One sentence for people."""
+    if refused is Refusal.EMPTY:
+        return "the text is empty"
+    return f"the text is longer than {longest} bytes of UTF-8"
+
+
+def describe_model(classifier: Classifier, settings: Settings) -> Response:
+    """The served model's own record, without digests."""
+    manifest = classifier.manifest
+    card = ModelCardOut(
+        **{field: getattr(manifest, field) for field in _FROM_MANIFEST},
+        policies=classifier.policies.references(),
+        limits=LimitsOut(
+            items=settings.max_items, text_bytes=settings.max_text_bytes, body_bytes=settings.max_body_bytes
+        ),
+    )
+    return Response(msgspec.json.encode(card), media_type="application/json")
+
+
+_FROM_MANIFEST: tuple[str, ...] = tuple(
+    field for field in ModelCardOut.__struct_fields__ if field not in ("policies", "limits")
+)
+
+
+def limited_schema(components: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The schemas of this route with the limits in force."""
+    components["ClassificationsIn"]["properties"]["items"]["maxItems"] = settings.max_items
+    return components

@@ -1,0 +1,43 @@
+"""The model that a process serves, from the moment it starts to load until the process stops."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from falsetrue.errors import FalsetrueError, NotReadyError
+from falsetrue.jobs.classify import Classifier
+
+_log = logging.getLogger("falsetrue")
+
+
+class Serving:
+    """Loads a classifier in the background and says whether it may be asked."""
+
+    def __init__(self, load: Callable[[], Classifier]) -> None:
+        self._load = load
+        self._classifier: Classifier | None = None
+        self.draining = False  #: the process was asked to stop; requests are still answered
+        self.failed = False  #: the model could not be loaded, and never will be
+
+    async def load(self) -> None:
+        """Load and prove the model in a thread; a failure is logged in one line and remembered."""
+        try:
+            self._classifier = await asyncio.to_thread(self._load)
+        except FalsetrueError as error:
+            self.failed = True
+            _log.error("the model cannot be served: %s", error)  # noqa: TRY400 - a traceback helps nobody here
+
+    def check_ready(self) -> None:
+        """Raise :class:`NotReadyError` unless new requests should come here."""
+        if self.draining:
+            raise NotReadyError("the service is stopping")
+        _ = self.classifier
+
+    @property
+    def classifier(self) -> Classifier:
+        """The loaded model; raises :class:`NotReadyError` until it has answered its golden texts."""
+        if self._classifier is None:
+            raise NotReadyError(
+                "the model could not be loaded; see the log" if self.failed else "the model is being loaded"
+            )
+        return self._classifier
