@@ -1,9 +1,12 @@
 """Every setting, from ``FALSETRUE_*`` environment variables; built by entry points only."""
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from falsetrue.errors import InputError
 
 
 def _state_folder() -> Path:
@@ -34,3 +37,13 @@ class Settings(BaseSettings):
     max_text_bytes: int = Field(50_000, ge=100)  #: UTF-8 bytes of one item, title and text joined
     max_upload_rows: int = Field(1000, ge=1)  #: of a file given to the page
     body_seconds: float = Field(30, gt=0)  #: how long a request body may take to arrive
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings of the environment, with some given; raises :class:`InputError` naming the one that is wrong."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "a setting"
+        raise InputError(f"setting {name.upper()}: {first['msg']}") from error

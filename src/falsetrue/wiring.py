@@ -1,14 +1,17 @@
 """The only file that chooses which parts work together."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from falsetrue.bundle.folder import ESTIMATOR, Bundle, check_golden, open_bundle
+from falsetrue.bundle.golden import golden_texts
+from falsetrue.bundle.manifest import Manifest
 from falsetrue.bundle.scorer import Scorer
 from falsetrue.errors import BundleUntrustedError
 from falsetrue.jobs.classify import Classifier
-from falsetrue.registry.folder import find_model
+from falsetrue.registry.folder import find_model, shipped_folder
 from falsetrue.registry.policies import Policies
-from falsetrue.registry.trust import is_trusted
+from falsetrue.registry.trust import is_trusted, trust
 from falsetrue.settings import Settings
 
 
@@ -17,30 +20,87 @@ def load_classifier(settings: Settings, model: str | None = None) -> Classifier:
 
     ``model`` overrides the setting. Raises :class:`BundleError` or :class:`PolicyError`.
     """
-    folder = find_model(model or settings.model, settings.models_folder)
-    bundle = open_bundle(folder)
-    scorer = _scorer(bundle, settings.state_folder)
+    bundle = _open_servable(settings, model)
+    scorer = bundle.compiled_scorer() if bundle.manifest.compiled else _unpickled_scorer(bundle.folder)
     check_golden(bundle.manifest, scorer)
-    policies = Policies(bundle.manifest.policy.policy(), settings.policies_folder)
-    if settings.policy:
-        policies = policies.with_default(settings.policy)
-    return Classifier(manifest=bundle.manifest, baseline=bundle.baseline(), scorer=scorer, policies=policies)
+    return Classifier(
+        manifest=bundle.manifest, baseline=bundle.baseline(), scorer=scorer, policies=_policies(settings, bundle)
+    )
 
 
-def _scorer(bundle: Bundle, state_folder: Path) -> Scorer:
-    if bundle.manifest.compiled:
-        return bundle.compiled_scorer()
-    if not is_trusted(state_folder, bundle.manifest.files[ESTIMATOR].sha256):
+def check_servable(settings: Settings) -> None:
+    """Raise what :func:`load_classifier` would, short of loading the scorer: for one line before a server starts."""
+    _policies(settings, _open_servable(settings, None))
+
+
+def _open_servable(settings: Settings, model: str | None) -> Bundle:
+    bundle = open_bundle(find_model(model or settings.model, settings.models_folder))
+    if not bundle.manifest.compiled:
+        _check_trusted(settings, bundle)
+    return bundle
+
+
+def _check_trusted(settings: Settings, bundle: Bundle) -> None:
+    if not is_trusted(settings.state_folder, bundle.manifest.files[ESTIMATOR].sha256):
         raise BundleUntrustedError(
-            f"{bundle.folder}: this model can only be served by unpickling {ESTIMATOR}, which can run any code; "
+            f"{bundle.folder}: this needs {ESTIMATOR} to be unpickled, which can run any code; "
             f"if you know who made it: falsetrue models trust {bundle.folder}"
         )
-    return unpickled_scorer(bundle.folder)
 
 
-def unpickled_scorer(folder: Path) -> Scorer:
+def _policies(settings: Settings, bundle: Bundle) -> Policies:
+    policies = Policies(bundle.manifest.policy.policy(), settings.policies_folder)
+    return policies.with_default(settings.policy) if settings.policy else policies
+
+
+def _unpickled_scorer(folder: Path) -> Scorer:
     """The model's own estimator, unpickled. Callers have checked trust."""
     # Serving a compiled model must not import this: it is where joblib comes in.
     from falsetrue.bundle.foreign import EstimatorScorer, load_estimator  # noqa: PLC0415
 
     return EstimatorScorer(load_estimator(open_bundle(folder, keep=(ESTIMATOR,)).contents[ESTIMATOR]))
+
+
+# --- looking after models -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What :func:`verify_model` found in order."""
+
+    folder: Path
+    name: str
+    version: str
+    files: int  #: sealed files, the manifest included
+    golden_texts: int
+    scorer_difference: float | None  #: largest |Δp| of compiled scorer and pipeline; ``None`` without a scorer
+    estimator_difference: float | None  #: the same of the unpickled pipeline; ``None`` where it was left alone
+
+
+def verify_model(settings: Settings, model: str | None, *, unpickle: bool) -> Verified:
+    """Check every digest, and the golden texts against the pipeline's scores at save time.
+
+    With ``unpickle`` the pipeline itself is loaded and asked again, which a model that is neither
+    shipped nor trusted is refused. Raises :class:`BundleError` naming what is not in order.
+    """
+    folder = find_model(model, settings.models_folder)
+    bundle = open_bundle(folder)
+    manifest = bundle.manifest
+    if unpickle and folder != shipped_folder():
+        _check_trusted(settings, bundle)
+    return Verified(
+        folder=folder,
+        name=manifest.name,
+        version=manifest.version,
+        files=len(manifest.files) + 1,
+        golden_texts=len(golden_texts()),
+        scorer_difference=check_golden(manifest, bundle.compiled_scorer()) if manifest.compiled else None,
+        estimator_difference=check_golden(manifest, _unpickled_scorer(folder)) if unpickle else None,
+    )
+
+
+def trust_model(settings: Settings, model: str) -> Manifest:
+    """Remember that the operator trusts a model's joblib file; returns its manifest."""
+    bundle = open_bundle(find_model(model, settings.models_folder), keep=())
+    trust(settings.state_folder, bundle.manifest.files[ESTIMATOR].sha256, bundle.manifest.name)
+    return bundle.manifest

@@ -58,9 +58,7 @@ def _figures(manifest: Manifest) -> str:
     }
     rows += [f"| {name} | {show(estimate)} |" for name, estimate in named.items()]
     rows += ["", "Corpora, worst AUC first:", "", "| corpus | AUC | accuracy |", "|---|---|---|"]
-    rows += [
-        f"| {name} | {show(row.get('auc'))} | {show(row['accuracy'])} |" for name, row in worst_first(manifest)
-    ]
+    rows += [f"| {name} | {show(row.get('auc'))} | {show(row['accuracy'])} |" for name, row in worst_first(manifest)]
     rows += ["", _selective(manifest)]
     return "\n".join(rows)
 

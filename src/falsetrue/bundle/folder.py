@@ -16,6 +16,7 @@ from falsetrue.bundle.golden import TOLERANCE, golden_digest, golden_texts
 from falsetrue.bundle.manifest import Manifest, decode, encode, fingerprint
 from falsetrue.bundle.scorer import CompiledScorer, Scorer
 from falsetrue.errors import BundleDamagedError, BundleError, InputError
+from falsetrue.model.decision import EVEN
 
 MANIFEST = "manifest.json"
 SCORER = "scorer.safetensors"
@@ -84,7 +85,9 @@ def _read_verified(folder: Path, name: str, sha256: str, size: int) -> bytes:
         raise BundleDamagedError(f"{path}: cannot be read ({error.strerror})") from error
     found = fingerprint(content)
     if found.sha256 != sha256 or found.bytes != size:
-        raise BundleDamagedError(f"{path}: is not the file that was saved (its SHA-256 differs); restore or train again")
+        raise BundleDamagedError(
+            f"{path}: is not the file that was saved (its SHA-256 differs); restore or train again"
+        )
     return content
 
 
@@ -106,7 +109,7 @@ def compare(expected: compiled.Floats, found: compiled.Floats, what: str) -> flo
     if len(expected) != len(found):
         raise BundleDamagedError(f"{what} answer {len(expected)} and {len(found)} golden texts")
     difference = float(np.max(np.abs(expected - found)))
-    if not difference <= TOLERANCE or bool(np.any((expected > 0.5) != (found > 0.5))):
+    if not difference <= TOLERANCE or bool(np.any((expected > EVEN) != (found > EVEN))):
         raise BundleDamagedError(f"{what} disagree on the golden texts by {difference:.2g}")
     return difference
 

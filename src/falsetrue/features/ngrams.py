@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 #: scikit-learn's default ``token_pattern`` for words of two or more word characters.
-TOKEN_PATTERN = r"(?u)\b\w\w+\b"
+TOKEN_PATTERN = r"(?u)\b\w\w+\b"  # noqa: S105 - the token is a word
 
 _find_tokens: Callable[[str], list[str]] = re.compile(TOKEN_PATTERN).findall
 

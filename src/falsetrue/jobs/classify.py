@@ -7,7 +7,7 @@ from enum import StrEnum
 from falsetrue.bundle.baseline import Baseline, ReliabilityBin
 from falsetrue.bundle.manifest import Manifest
 from falsetrue.bundle.scorer import Scorer
-from falsetrue.model.decision import Outcome, Policy, Reason, decide
+from falsetrue.model.decision import EVEN, Outcome, Policy, Reason, decide
 from falsetrue.news.article import join_title_and_text
 from falsetrue.registry.policies import Policies
 
@@ -53,7 +53,7 @@ class Classifier:
 
     def labels(self, texts: Sequence[str]) -> list[int]:
         """0 or 1 for each text as it comes, as ``POST /falsetrue`` answers; it cannot abstain."""
-        return [int(p_real > 0.5) for p_real in self.scorer.score(texts).p_real.tolist()]  # noqa: PLR2004 - a half
+        return [int(p_real > EVEN) for p_real in self.scorer.score(texts).p_real.tolist()]
 
     def classify(
         self, items: Sequence[Item], policy: Policy, *, longest: int | None = None

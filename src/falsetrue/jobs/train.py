@@ -34,7 +34,7 @@ from falsetrue.bundle.manifest import (
 from falsetrue.bundle.scorer import Scorer, Scores, from_bytes
 from falsetrue.errors import CannotCompileError, InputError
 from falsetrue.jobs.progress import Progress
-from falsetrue.model.decision import DEFAULT_ACTIONS, Outcome, Policy, decide
+from falsetrue.model.decision import DEFAULT_ACTIONS, EVEN, Outcome, Policy, decide
 from falsetrue.model.fitting import Recipe, fit
 from falsetrue.model.metrics import Estimate, Labels, auc, bootstrap, confusion, judge, proportion
 from falsetrue.model.metrics import thresholds_for_precision as thresholds
@@ -91,14 +91,14 @@ def train(training: Training, folder: Path, *, now: datetime, progress: Progress
     progress.phase("fit and calibrate")
     pipeline = fit(training.recipe, [articles[position] for position in fitted_at], training.seed)
     progress.phase("compile and prove")
-    scorer, blob, refusal = _compiled(pipeline)
+    made = compiled(pipeline)
     progress.phase("measure")
-    measured = _measure(held_out, scorer, training.seed)
+    measured = _measure(held_out, made.scorer, training.seed)
     progress.phase("save")
     files = {ESTIMATOR: dump_estimator(pipeline), BASELINE: encode(measured.baseline)}
-    if blob is not None:
-        files[SCORER] = blob
-    manifest = _manifest(training, corpora, measured, len(fitted_at), refusal, scorer)
+    if made.blob is not None:
+        files[SCORER] = made.blob
+    manifest = _manifest(training, corpora, measured, len(fitted_at), made)
     return _seal_and_write(folder, manifest, files, now, replace=replace)
 
 
@@ -168,17 +168,27 @@ def _deduplicated(corpora: Sequence[Corpus], recipe: Recipe) -> list[Article]:
 # --- fit, compile, measure -----------------------------------------------------------------------
 
 
-def _compiled(pipeline: Any) -> tuple[Scorer, bytes | None, str | None]:
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """How a pipeline will be served."""
+
+    scorer: Scorer
+    blob: bytes | None  #: ``scorer.safetensors``; ``None`` where only unpickling serves it
+    refusal: str | None  #: why there is no blob
+    golden_p_real: list[float]  #: what the pipeline itself says of the golden texts
+
+
+def compiled(pipeline: Any) -> Compiled:
     """The compiled scorer, proved equal to the pipeline; or the pipeline itself and why it has none."""
     estimator = EstimatorScorer(pipeline)
+    golden = estimator.score(golden_texts()).p_real
     try:
         blob = compile_pipeline(pipeline)
     except CannotCompileError as error:
-        return estimator, None, str(error)
+        return Compiled(scorer=estimator, blob=None, refusal=str(error), golden_p_real=golden.tolist())
     scorer = from_bytes(blob)
-    texts = golden_texts()
-    compare(estimator.score(texts).p_real, scorer.score(texts).p_real, "the pipeline and its compiled scorer")
-    return scorer, blob, None
+    compare(golden, scorer.score(golden_texts()).p_real, "the pipeline and its compiled scorer")
+    return Compiled(scorer=scorer, blob=blob, refusal=None, golden_p_real=golden.tolist())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +207,7 @@ def _measure(held_out: Sequence[Article], scorer: Scorer, seed: int) -> _Measure
     policy = _default_policy(labels[::2], _every_second(scores, 0))
     metrics = MetricsRecord(
         **{name: _record(estimate) for name, estimate in judge(labels, scores.p_real, seed).items()},
-        confusion=confusion(labels, (scores.p_real > 0.5).astype(np.int64)),
+        confusion=confusion(labels, (scores.p_real > EVEN).astype(np.int64)),
         selective=_selective(policy, labels[1::2], _every_second(scores, 1)),
         by_corpus=_by_corpus(held_out, labels, scores, seed),
     )
@@ -253,7 +263,7 @@ def _by_corpus(
     for name in sorted(set(names.tolist())):
         inside = names == name
         actual, p_real = labels[inside], scores.p_real[inside]
-        right = int(np.sum((p_real > 0.5) == actual))
+        right = int(np.sum((p_real > EVEN) == actual))
         figures[name] = {"accuracy": _record(proportion(right, len(actual)))}
         if len(set(actual.tolist())) == 2:  # noqa: PLR2004 - AUC needs both classes
             figures[name]["auc"] = _record(_auc_interval(actual, p_real, seed))
@@ -276,8 +286,7 @@ def _manifest(
     corpora: Sequence[Corpus],
     measured: _Measured,
     fitted: int,
-    refusal: str | None,
-    scorer: Scorer,
+    made: Compiled,
 ) -> Manifest:
     """Everything but the digests of the files."""
     return Manifest(
@@ -286,15 +295,15 @@ def _manifest(
         created_at="",
         recipe=training.recipe.name,
         recipe_summary=training.recipe.summary,
-        compiled=refusal is None,
-        not_compiled_because=refusal,
+        compiled=made.refusal is None,
+        not_compiled_because=made.refusal,
         languages=list(training.languages),
         filters=_filters(training.recipe),
         corpora=[_corpus_record(corpus) for corpus in corpora],
         split=SplitRecord(kind="random", seed=training.seed, fitted=fitted, held_out=measured.held_out),
         metrics=measured.metrics,
         policy=PolicyRecord(**asdict(measured.policy)),
-        golden_p_real=[float(p_real) for p_real in scorer.score(golden_texts()).p_real],
+        golden_p_real=made.golden_p_real,
         golden_sha256=golden_digest(),
         libraries=_libraries(),
         files={},

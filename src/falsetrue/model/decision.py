@@ -23,6 +23,9 @@ class Reason(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"  #: too few of its words occur in the news the model learnt from
 
 
+#: ``p_real`` above which a model that must choose says *real*.
+EVEN = 0.5
+
 #: Actions unless a policy names its own.
 DEFAULT_ACTIONS = {Outcome.FALSE: "flag", Outcome.UNSURE: "review", Outcome.REAL: "pass"}
 
@@ -80,8 +83,6 @@ def decide(policy: Policy, *, p_real: float, words: int, known_words: int) -> Ve
         reasons.append(Reason.OUT_OF_SCOPE)
     if policy.false_below <= p_real <= policy.real_above:
         reasons.append(Reason.NEAR_THRESHOLD)
-    if reasons:
-        outcome = Outcome.UNSURE
-    else:
-        outcome = Outcome.REAL if p_real > policy.real_above else Outcome.FALSE
+    decided = Outcome.REAL if p_real > policy.real_above else Outcome.FALSE
+    outcome = Outcome.UNSURE if reasons else decided
     return Verdict(outcome=outcome, action=policy.actions[outcome], reasons=tuple(reasons))

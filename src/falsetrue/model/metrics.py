@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, rankdata
 
+from falsetrue.model.decision import EVEN
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -83,7 +85,7 @@ def confusion(labels: Labels, predicted: Labels) -> dict[str, int]:
 
 def judge(labels: Labels, p_real: Floats, seed: int) -> dict[str, Estimate]:
     """Accuracy, F1 of each class, Brier score and AUC of ``p_real`` (float in [0, 1]) on ``labels`` (0 or 1)."""
-    predicted = (p_real > 0.5).astype(np.int64)
+    predicted = (p_real > EVEN).astype(np.int64)
     size = len(labels)
     return {
         "accuracy": proportion(int(np.sum(predicted == labels)), size),
@@ -111,7 +113,7 @@ def _cut(labels: Labels, scores: Floats, target: float) -> float:
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     precision = np.cumsum(labels[order]) / np.arange(1, len(order) + 1)
-    ends = np.append(ranked[1:] < ranked[:-1], True)  # noqa: FBT003 - a value, not a flag
+    ends = np.append(ranked[1:] < ranked[:-1], True)
     reached = np.flatnonzero(ends & (precision >= target))
     if not len(reached):
         return 1.0

@@ -8,7 +8,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
@@ -51,6 +51,7 @@ class Table:
     rows: Iterator[Row]
     source: IO[bytes] | None  #: its ``tell()`` is the progress in bytes; ``None`` for Parquet
     size: int | None  #: bytes, or rows in Parquet; ``None`` where unknown (standard input)
+    types: dict[str, Any] = field(default_factory=dict)  #: Arrow types by column, of a Parquet file
 
     def require(self, column: str) -> None:
         """Raise :class:`InputError` naming the columns there are, if ``column`` is not one of them."""
@@ -93,7 +94,7 @@ def _open_bytes(path: str) -> Iterator[IO[bytes]]:
         yield sys.stdin.buffer
         return
     try:
-        source = Path(path).open("rb")
+        source = Path(path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
     with source:
@@ -147,10 +148,10 @@ def _csv_rows(reader: Any, columns: list[str]) -> Iterator[Row]:
 
 def _not_utf8(fields: list[str]) -> str | None:
     """Name the first byte that ``surrogateescape`` had to carry, with what to do."""
-    for field in fields:
-        if field.isascii():
+    for value in fields:
+        if value.isascii():
             continue
-        for character in field:
+        for character in value:
             if "\udc80" <= character <= "\udcff":
                 return (
                     f"byte 0x{ord(character) - 0xDC00:02X} is not UTF-8; save the file as UTF-8 "
@@ -227,6 +228,7 @@ def _open_parquet(path: str) -> Table:
         rows=_parquet_rows(path, file),
         source=None,
         size=file.metadata.num_rows,
+        types={field.name: field.type for field in file.schema_arrow},
     )
 
 
@@ -265,7 +267,7 @@ def read_labelled(path: str, columns: Columns, dropped: Dropped) -> Iterator[Art
         table.require(columns.label)
         for row, title, text in _titles_and_texts(table, columns):
             try:
-                label = parse_label(row.values[columns.label] if columns.label in row.values else None)
+                label = parse_label(row.values.get(columns.label))
             except ValueError as error:
                 raise RowError(path, row.line, str(error)) from error
             if label is None:

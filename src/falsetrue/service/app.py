@@ -58,13 +58,12 @@ def create_app(settings: Settings | None = None, *, load: Callable[[], Classifie
         redoc_url=None,
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(
-                BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, status=STATUS
-            ),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, status=STATUS),
         ],
     )
     app.state.serving = serving
-    app.openapi = partial(document, app, settings)  # type: ignore[method-assign] - FastAPI's documented way
+    # FastAPI's documented way to write the document oneself.
+    app.openapi = partial(document, app, settings)  # type: ignore[method-assign]
     _add_error_handlers(app)
     _add_routes(app, serving, settings)
     page.add_page(app, serving, settings)

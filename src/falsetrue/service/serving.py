@@ -25,7 +25,7 @@ class Serving:
             self._classifier = await asyncio.to_thread(self._load)
         except FalsetrueError as error:
             self.failed = True
-            _log.error("the model cannot be served: %s", error)  # noqa: TRY400 - a traceback helps nobody here
+            _log.error("the model cannot be served: %s", error)
 
     def check_ready(self) -> None:
         """Raise :class:`NotReadyError` unless new requests should come here."""

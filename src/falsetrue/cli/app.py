@@ -1,0 +1,64 @@
+"""``falsetrue``: the verbs, and which error is which exit code.
+
+Verbs import what they need when they run, so that ``--help`` answers at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from falsetrue import __version__
+from falsetrue.cli import models
+from falsetrue.cli.check import check
+from falsetrue.cli.predict import predict
+from falsetrue.cli.serve import serve
+from falsetrue.cli.train import train
+from falsetrue.errors import BundleError, FalsetrueError
+
+#: Exit codes. 1 is left to what nobody foresaw.
+OK, BAD_INPUT, SOME_ROWS, BAD_MODEL = 0, 2, 3, 4
+
+app = typer.Typer(
+    name="falsetrue",
+    help="Train, save, serve and ask a false / real news classifier that says when it does not know.",
+    epilog="Exit codes: 0 done; 2 something given cannot be used; 3 done, but some rows could not be classified; "
+    "4 the model cannot be used.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(train)
+app.command()(check)
+app.command()(predict)
+app.command()(serve)
+app.add_typer(models.app, name="models")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"falsetrue {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; an error raised on purpose is one line on standard error."""
+    try:
+        app()
+    except FalsetrueError as error:
+        sys.stderr.write(f"falsetrue: {error}\n")
+        sys.exit(BAD_MODEL if isinstance(error, BundleError) else BAD_INPUT)
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as `head` does.
+        sys.stderr.close()
+        sys.exit(0)

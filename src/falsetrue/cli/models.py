@@ -1,0 +1,97 @@
+"""``falsetrue models``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from falsetrue.cli.options import AsJson
+from falsetrue.cli.output import print_json
+
+if TYPE_CHECKING:
+    from falsetrue.registry.folder import Listed
+
+app = typer.Typer(help="The saved models.", no_args_is_help=True, rich_markup_mode=None)
+
+Named = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Nothing: the shipped one.")]
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List the shipped model and those in the models folder."""
+    from falsetrue.registry.folder import list_models as find
+    from falsetrue.registry.folder import read_listed, shipped_folder
+    from falsetrue.settings import load_settings
+
+    settings = load_settings()
+    found = [read_listed(shipped_folder()), *find(settings.models_folder)]
+    rows = [_row(listed, settings.state_folder) for listed in found]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        if "problem" in row:
+            typer.echo(f"{row['folder']}: {row['problem']}")
+        else:
+            typer.echo(
+                f"{row['name']}@{row['version']}  accuracy {row['accuracy']:.3f}  {row['served_by']}  {row['folder']}"
+            )
+
+
+def _row(listed: "Listed", state_folder: Path) -> dict[str, Any]:
+    from falsetrue.bundle.folder import ESTIMATOR
+    from falsetrue.registry.trust import is_trusted
+
+    manifest = listed.manifest
+    if manifest is None:
+        return {"folder": listed.folder, "problem": listed.problem}
+    trusted = is_trusted(state_folder, manifest.files[ESTIMATOR].sha256)
+    unpickled = "joblib, trusted" if trusted else "joblib, not trusted: cannot be served"
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "accuracy": manifest.metrics.accuracy.value,
+        "served_by": "compiled scorer" if manifest.compiled else unpickled,
+        "folder": listed.folder,
+    }
+
+
+@app.command()
+def verify(
+    model: Named = None,
+    unpickle: Annotated[
+        bool, typer.Option("--unpickle", help="Also load model_final.joblib and ask it; the model must be trusted.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check every digest, and that the scorer still says of the golden texts what the pipeline said."""
+    from falsetrue.settings import load_settings
+    from falsetrue.wiring import verify_model
+
+    checked = verify_model(load_settings(), model, unpickle=unpickle)
+    if as_json:
+        print_json(asdict(checked))
+        return
+    typer.echo(f"{checked.folder}: {checked.name}@{checked.version}")
+    typer.echo(f"  {checked.files} files are what was saved")
+    for what, difference in (
+        ("scorer.safetensors", checked.scorer_difference),
+        ("model_final.joblib", checked.estimator_difference),
+    ):
+        if difference is not None:
+            typer.echo(f"  {what} answers {checked.golden_texts} golden texts; largest difference {difference:.1e}")
+
+
+@app.command()
+def trust(model: Annotated[str, typer.Argument(metavar="MODEL")]) -> None:
+    """Allow this model's joblib file to be unpickled when it is served.
+
+    Only for a model without a compiled scorer, and only if you know who made it: unpickling can
+    run any code.
+    """
+    from falsetrue.settings import load_settings
+    from falsetrue.wiring import trust_model
+
+    manifest = trust_model(load_settings(), model)
+    typer.echo(f"{manifest.name}@{manifest.version}: its model_final.joblib may be unpickled")

@@ -1,0 +1,75 @@
+"""What the command line prints, and its progress bar."""
+
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import typer
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on standard output."""
+    sys.stdout.buffer.write(msgspec.json.encode(value, enc_hook=str) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def print_error(message: str) -> None:
+    """One line on standard error."""
+    typer.echo(message, err=True)
+
+
+class Bar:
+    """A progress bar with rate and remaining time on standard error; nothing where that is no terminal."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        if not quiet and sys.stderr.isatty():
+            self._bar = _rich_bar()
+
+    def __enter__(self) -> Self:
+        """Show it."""
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Finish the last phase and leave it on the screen."""
+        if self._bar is not None:
+            self._finish(well=error is None)
+            self._bar.stop()
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        """A new line for a new phase."""
+        if self._bar is not None:
+            self._finish(well=True)
+            self._task = self._bar.add_task(name, total=total)
+
+    def at(self, done: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done)
+
+    def _finish(self, *, well: bool) -> None:
+        if self._task is not None and well:
+            total = self._bar.tasks[self._task].total or 1
+            self._bar.update(self._task, total=total, completed=total)
+
+
+def _rich_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description:24}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )

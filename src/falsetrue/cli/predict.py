@@ -1,0 +1,100 @@
+"""``falsetrue predict``."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from falsetrue.cli.options import AsJson, Model, PolicyName, Replace, Text, Title
+from falsetrue.cli.output import Bar, print_error, print_json
+from falsetrue.errors import InputError
+
+#: Bad rows reported one by one; the rest are counted.
+REPORTED = 20
+
+
+def predict(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSONL or Parquet; - is standard input.")],
+    output: Annotated[str, typer.Option("-o", "--output", help="CSV, JSONL or Parquet; - is standard output.")],
+    text: Text = "text",
+    title: Title = None,
+    model: Model = None,
+    policy: PolicyName = None,
+    keep_text: Annotated[bool, typer.Option("--keep-text", help="Give title and text back as well.")] = False,
+    input_format: Annotated[
+        str | None, typer.Option("--input-format", help="csv or jsonl, for standard input.")
+    ] = None,
+    output_format: Annotated[
+        str | None, typer.Option("--output-format", help="csv or jsonl, for standard output.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Of a CSV file; nothing: found from its header.")] = None,
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Classify every row of a file.
+
+    A row that cannot be read or classified is reported with its line, stands in the output with
+    its error, and the others are classified; the exit code is then 3. The output appears only
+    when it is complete.
+    """
+    from falsetrue.jobs.predict import Prediction
+    from falsetrue.jobs.predict import predict as run
+    from falsetrue.settings import load_settings
+    from falsetrue.wiring import load_classifier
+
+    _check_formats(source, input_format, output_format, delimiter)
+    prediction = Prediction(
+        source=source,
+        destination=output,
+        text=text,
+        title=title,
+        keep_text=keep_text,
+        replace=replace,
+        source_format=input_format,
+        destination_format=output_format,
+        delimiter=delimiter,
+    )
+    classifier = load_classifier(load_settings(), model)
+    reported = 0
+
+    def report(line: int, problem: str) -> None:
+        nonlocal reported
+        reported += 1
+        if reported <= REPORTED:
+            print_error(f"falsetrue: {source}, line {line}: {problem}")
+
+    started = time.perf_counter()
+    with Bar(quiet=as_json) as bar:
+        summary = run(prediction, classifier, classifier.policies.find(policy), progress=bar, report=report)
+    seconds = time.perf_counter() - started
+    if reported > REPORTED:
+        print_error(f"falsetrue: {source}: {reported - REPORTED} more rows could not be classified")
+    if as_json and output != "-":
+        print_json(
+            {
+                "output": output,
+                "rows": summary.rows,
+                "labels": dict(summary.labels),
+                "bad_rows": summary.bad_rows,
+                "text_bytes": summary.bytes,
+                "seconds": seconds,
+            }
+        )
+    elif output != "-":
+        labels = ", ".join(f"{name} {summary.labels[name]:,}" for name in ("false", "real", "unsure"))
+        typer.echo(
+            f"{output}: {summary.rows:,} rows; {labels}; not classified {summary.bad_rows:,}; "
+            f"{summary.bytes / 1e6 / seconds:.1f} MB/s of text"
+        )
+    if summary.bad_rows:
+        raise typer.Exit(3)
+
+
+def _check_formats(source: str, input_format: str | None, output_format: str | None, delimiter: str | None) -> None:
+    for option, value in (("--input-format", input_format), ("--output-format", output_format)):
+        if value not in (None, "csv", "jsonl", "parquet"):
+            raise InputError(f"{option} {value!r} is none of csv, jsonl, parquet")
+    if source == "-" and input_format is None:
+        raise InputError("standard input has no name to tell its format by; say --input-format csv or jsonl")
+    if delimiter is not None and len(delimiter) != 1:
+        raise InputError("--delimiter is one character")

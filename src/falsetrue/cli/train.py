@@ -1,0 +1,114 @@
+"""``falsetrue train``."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from falsetrue.cli.options import AsJson, Replace, Text, Title
+from falsetrue.cli.output import Bar, print_json
+from falsetrue.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from falsetrue.bundle.manifest import EstimateRecord, Manifest
+
+
+def train(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to save the model in.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Labelled news: CSV, JSONL or Parquet; several files are several corpora."),
+    ] = None,
+    real: Annotated[str | None, typer.Option(help="A file of real news only, as True.csv.")] = None,
+    fake: Annotated[str | None, typer.Option(help="A file of false news only, as Fake.csv.")] = None,
+    text: Text = "text",
+    title: Title = None,
+    label: Annotated[str, typer.Option(metavar="COLUMN", help="The column that holds the label.")] = "label",
+    recipe: Annotated[str, typer.Option(help="How the model is made: default or deployed.")] = "default",
+    name: Annotated[str | None, typer.Option(help="What the model is called; nothing: as the folder.")] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(help="A language of the news, as en or es; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of every random choice.")] = 0,
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from labelled news and save the model.
+
+    Labels are 0, false, fake or 1, true, real. Rows without label or with too little text are
+    dropped and counted. The figures are of news kept aside, with 95 % intervals.
+    """
+    _check_sources(files, real, fake)
+    try:
+        from falsetrue.jobs.train import Training
+        from falsetrue.jobs.train import train as run
+        from falsetrue.model.fitting import RECIPES
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("falsetrue"):
+            raise
+        raise MissingExtraError("train", "train") from error
+    from falsetrue.news.reading import Columns
+
+    if recipe not in RECIPES:
+        raise InputError(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}")
+    training = Training(
+        recipe=RECIPES[recipe],
+        name=name or output.absolute().name,
+        files=files or (),
+        real=real,
+        fake=fake,
+        columns=Columns(text=text, title=title, label=label),
+        languages=language or (),
+        seed=seed,
+    )
+    with Bar(quiet=as_json) as bar:
+        manifest = run(training, output, now=datetime.now(UTC), progress=bar, replace=replace)
+    if as_json:
+        print_json(manifest)
+    else:
+        typer.echo(_summary(manifest, output))
+
+
+def _check_sources(files: list[str] | None, real: str | None, fake: str | None) -> None:
+    if (real is None) != (fake is None):
+        raise InputError("--real and --fake go together: one file of each class")
+    if not files and real is None:
+        raise InputError("name labelled files, or --real and --fake")
+
+
+def _summary(manifest: "Manifest", output: Path) -> str:
+    metrics = manifest.metrics
+    figures = {
+        "accuracy": metrics.accuracy,
+        "F1, false": metrics.f1_false,
+        "F1, real": metrics.f1_real,
+        "Brier score": metrics.brier,
+        "AUC": metrics.auc,
+        "decided": metrics.selective.coverage,
+        "  right when false": metrics.selective.precision_false,
+        "  right when real": metrics.selective.precision_real,
+    }
+    lines = [f"{output}: {manifest.name}, version {manifest.version}", ""]
+    lines += [_corpus_line(corpus) for corpus in manifest.corpora]
+    lines += ["", f"On {manifest.split.held_out:,} articles kept aside (95 % interval):"]
+    lines += [f"  {name:20} {_figure(estimate)}" for name, estimate in figures.items()]
+    lines += ["", "  of these        called false   called real"]
+    lines += [
+        f"  {actual:12} {metrics.confusion[f'{actual}_called_false']:15,} "
+        f"{metrics.confusion[f'{actual}_called_real']:13,}"
+        for actual in ("false", "real")
+    ]
+    if manifest.not_compiled_because:
+        lines += ["", f"No compiled scorer: {manifest.not_compiled_because}."]
+    return "\n".join([*lines, "", f"Try it:  falsetrue serve --model {output}"])
+
+
+def _corpus_line(corpus: Any) -> str:
+    dropped = ", ".join(f"{reason} {count:,}" for reason, count in corpus.dropped.items() if count)
+    kept = f"{corpus.name}: {corpus.real:,} real, {corpus.false:,} false"
+    return f"{kept}; dropped: {dropped or 'none'}"
+
+
+def _figure(estimate: "EstimateRecord | None") -> str:
+    return f"{estimate.value:.4f}  [{estimate.low:.4f}, {estimate.high:.4f}]" if estimate else "none"

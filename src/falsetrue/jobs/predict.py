@@ -1,0 +1,167 @@
+"""A file of news to a file of verdicts, in bounded memory, whatever its size."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
+from falsetrue.jobs.progress import Progress
+from falsetrue.model.decision import Policy
+from falsetrue.news.reading import Row, Table, open_table, text_value
+from falsetrue.news.writing import Record, open_output
+
+#: A batch is scored when it holds so many rows, or so many characters.
+BATCH_ROWS = 512
+BATCH_CHARACTERS = 4_000_000
+#: Columns that are added, in this order.
+VERDICT = ("label", "is_falsetrue", "p_real", "action", "reasons", "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What to score and where to put it."""
+
+    source: str  #: a file, or ``-``
+    destination: str  #: a file, or ``-``
+    text: str = "text"
+    title: str | None = None  #: ``None``: use ``title`` where there is such a column
+    keep_text: bool = False  #: give title and text back as well
+    replace: bool = False
+    source_format: str | None = None
+    destination_format: str | None = None
+    delimiter: str | None = None
+
+
+@dataclass(kw_only=True)
+class Summary:
+    """What came of it."""
+
+    rows: int = 0
+    bytes: int = 0  #: of text scored, as UTF-8
+    labels: Counter[str] = field(default_factory=Counter)
+    bad_rows: int = 0  #: rows that could not be read or classified; each stands in the output with its error
+
+
+#: Told of each bad row: its line and what is wrong with it.
+Report = Callable[[int, str], None]
+
+
+def predict(
+    prediction: Prediction, classifier: Classifier, policy: Policy, *, progress: Progress, report: Report
+) -> Summary:
+    """Score every row of a file.
+
+    The output has a row for each row of the input, in order: ``line``, the input's columns (less
+    the text, unless ``keep_text``; one that has the name of a column of ours is renamed
+    ``input_…``), then :data:`VERDICT`. Raises :class:`InputError` where a file cannot be used.
+    """
+    summary = Summary()
+    with open_table(prediction.source, format_name=prediction.source_format, delimiter=prediction.delimiter) as table:
+        table.require(prediction.text)
+        if prediction.title:
+            table.require(prediction.title)
+        kept = _kept_columns(table, prediction)
+        columns = ["line", *kept.values(), *VERDICT]
+        progress.phase("classify", table.size)
+        with open_output(
+            prediction.destination,
+            columns,
+            _types(table, kept),
+            replace=prediction.replace,
+            format_name=prediction.destination_format,
+        ) as writer:
+            for batch in _batches(table, prediction.text):
+                writer.write(_score(batch, prediction, classifier, policy, kept=kept, summary=summary, report=report))
+                progress.at(table.source.tell() if table.source and table.size is not None else summary.rows)
+    return summary
+
+
+def _kept_columns(table: Table, prediction: Prediction) -> dict[str, str]:
+    """Input column -> name in the output."""
+    texts = set() if prediction.keep_text else {prediction.text, prediction.title or "title"}
+    ours = {"line", *VERDICT}
+    return {column: f"input_{column}" if column in ours else column for column in table.columns if column not in texts}
+
+
+def _types(table: Table, kept: dict[str, str]) -> dict[str, Any]:
+    """Arrow types of the columns that are not text."""
+    import pyarrow  # noqa: PLC0415 - 0.1 s that only Parquet files should cost
+
+    own = {
+        "line": pyarrow.int64(),
+        "is_falsetrue": pyarrow.int8(),
+        "p_real": pyarrow.float64(),
+        "reasons": pyarrow.list_(pyarrow.string()),
+    }
+    return {kept[column]: kind for column, kind in table.types.items() if column in kept} | own
+
+
+def _batches(table: Table, text: str) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    characters = 0
+    for row in table.rows:
+        batch.append(row)
+        value = row.values.get(text)
+        characters += len(value) if isinstance(value, str) else 0
+        if len(batch) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _score(
+    rows: list[Row],
+    prediction: Prediction,
+    classifier: Classifier,
+    policy: Policy,
+    *,
+    kept: dict[str, str],
+    summary: Summary,
+    report: Report,
+) -> list[Record]:
+    readable = [_item(row, prediction) for row in rows]
+    items = [item for item in readable if isinstance(item, Item)]
+    verdicts = iter(classifier.classify(items, policy))
+    records = []
+    for row, item in zip(rows, readable, strict=True):
+        verdict = next(verdicts) if isinstance(item, Item) else item
+        summary.rows += 1
+        if isinstance(verdict, Classification):
+            summary.labels[verdict.label] += 1
+        else:
+            summary.bad_rows += 1
+            report(row.line, _explain(verdict))
+        record: Record = {name: row.values.get(column) for column, name in kept.items()}
+        records.append({"line": row.line} | record | _verdict(verdict))
+    summary.bytes += sum(len(item.text.encode("utf-8", "replace")) + len(item.title or "") for item in items)
+    return records
+
+
+def _item(row: Row, prediction: Prediction) -> Item | str:
+    """What to classify, or what is wrong with the row."""
+    if row.problem:
+        return row.problem
+    try:
+        text = text_value(row, prediction.text)
+        return Item(text=text or "", title=text_value(row, prediction.title or "title"))
+    except ValueError as error:
+        return str(error)
+
+
+def _explain(refusal: Refusal | str) -> str:
+    return "the text is empty" if refusal is Refusal.EMPTY else str(refusal)
+
+
+def _verdict(found: Classification | Refusal | str) -> Record:
+    if not isinstance(found, Classification):
+        return dict.fromkeys(VERDICT) | {"reasons": [], "error": _explain(found)}
+    return {
+        "label": str(found.label),
+        "is_falsetrue": found.is_falsetrue,
+        "p_real": found.p_real,
+        "action": found.action,
+        "reasons": [str(reason) for reason in found.reasons],
+        "error": None,
+    }

@@ -1,0 +1,139 @@
+"""Scored rows out: CSV, JSON Lines and Parquet, a batch at a time, in place only when complete."""
+
+import csv
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import msgspec
+
+from falsetrue.errors import InputError
+from falsetrue.news.reading import format_of
+
+Record = dict[str, Any]
+
+
+class Writer(Protocol):
+    """Takes records, all with the same keys."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Write a batch."""
+        ...
+
+    def close(self) -> None:
+        """Write what a format needs at its end."""
+        ...
+
+
+@contextmanager
+def open_output(
+    path: str, columns: Sequence[str], types: dict[str, Any], *, replace: bool, format_name: str | None = None
+) -> Iterator[Writer]:
+    """A writer to ``path`` (``-`` is standard output), which appears only if the block ends well.
+
+    ``types`` are Arrow types of columns that are not text, for Parquet. Raises
+    :class:`InputError` where the file exists (unless ``replace``) or cannot be written.
+    """
+    if path == "-":
+        yield _writer(format_name or "jsonl", sys.stdout.buffer, columns, types)
+        sys.stdout.buffer.flush()
+        return
+    format_name = format_name or format_of(path)
+    target = Path(path)
+    if target.exists() and not replace:
+        raise InputError(f"{path}: exists already; choose another name, or say --replace")
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            writer = _writer(format_name, file, columns, types)
+            yield writer
+            writer.close()
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(target)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _writer(format_name: str, file: IO[bytes], columns: Sequence[str], types: dict[str, Any]) -> Writer:
+    if format_name == "csv":
+        return _CsvWriter(file, columns)
+    if format_name == "jsonl":
+        return _JsonlWriter(file)
+    return _ParquetWriter(file, columns, types)
+
+
+class _CsvWriter:
+    def __init__(self, file: IO[bytes], columns: Sequence[str]) -> None:
+        self._text = TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        self._columns = columns
+        self._csv = csv.writer(self._text, lineterminator="\n")
+        self._csv.writerow(columns)
+
+    def write(self, records: Sequence[Record]) -> None:
+        self._csv.writerows([_cell(record[column]) for column in self._columns] for record in records)
+
+    def close(self) -> None:
+        self._text.flush()
+        self._text.detach()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return ";".join(map(str, value))
+    return value if value is None or isinstance(value, (str, int, float)) else as_text(value)
+
+
+class _JsonlWriter:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._encoder = msgspec.json.Encoder(enc_hook=str)
+
+    def write(self, records: Sequence[Record]) -> None:
+        self._file.write(self._encoder.encode_lines(records))
+
+    def close(self) -> None:
+        """JSON Lines need no end."""
+
+
+class _ParquetWriter:
+    def __init__(self, file: IO[bytes], columns: Sequence[str], types: dict[str, Any]) -> None:
+        import pyarrow  # noqa: PLC0415 - 0.1 s that only Parquet files should cost
+        import pyarrow.parquet  # noqa: PLC0415
+
+        text = pyarrow.string()
+        self._text_columns = [column for column in columns if types.get(column, text) == text]
+        self._schema = pyarrow.schema([(column, types.get(column, text)) for column in columns])
+        self._batch = pyarrow.RecordBatch
+        self._parquet = pyarrow.parquet.ParquetWriter(file, self._schema)
+
+    def write(self, records: Sequence[Record]) -> None:
+        for record in records:
+            for column in self._text_columns:
+                record[column] = None if record[column] is None else as_text(record[column])
+        self._parquet.write_batch(self._batch.from_pylist(records, schema=self._schema))
+
+    def close(self) -> None:
+        self._parquet.close()
+
+
+def as_text(value: Any) -> str:
+    """A value as a cell of text: itself, or JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
