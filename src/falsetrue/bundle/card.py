@@ -26,7 +26,7 @@ def write_card(manifest: Manifest) -> str:
         "## Limits",
         _limits(manifest),
         "## Saved with",
-        ", ".join(f"{name} {version}" for name, version in manifest.libraries.items()) + ".",
+        ", ".join(f"{name} {version}" for name, version in sorted(manifest.libraries.items())) + ".",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -34,7 +34,7 @@ def write_card(manifest: Manifest) -> str:
 def _corpora(manifest: Manifest) -> str:
     rows = ["| corpus | real | false | rows left out |", "|---|---:|---:|---|"]
     for corpus in manifest.corpora:
-        left_out = ", ".join(f"{reason} {count:,}" for reason, count in corpus.dropped.items() if count)
+        left_out = ", ".join(f"{reason} {count:,}" for reason, count in sorted(corpus.dropped.items()) if count)
         rows.append(f"| {corpus.name} | {corpus.real:,} | {corpus.false:,} | {left_out or 'none'} |")
     return "\n".join(rows)
 

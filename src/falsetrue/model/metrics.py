@@ -99,23 +99,20 @@ def judge(labels: Labels, p_real: Floats, seed: int) -> dict[str, Estimate]:
 def thresholds_for_precision(labels: Labels, p_real: Floats, target: float) -> tuple[float, float]:
     """``(false_below, real_above)``: the widest bands in which each verdict reaches ``target`` precision.
 
-    Walks from the extremes inwards and keeps the last cut at which the share of right verdicts
-    is at least ``target``. Neither band crosses 0.5. Where no cut reaches it the band is empty
-    (0 or 1), and that class is never decided.
+    Each walks from its extreme towards a half, which it does not cross, and keeps the last cut at
+    which the share of right verdicts is at least ``target``. Where no cut reaches it the band is
+    empty (0 or 1), and that class is never decided.
     """
-    real_above = _cut(labels, p_real, target)
-    false_below = 1 - _cut(1 - labels, 1 - p_real, target)
-    return min(0.5, false_below), max(0.5, real_above)
+    low, high = p_real < EVEN, p_real > EVEN
+    false_below = _cut(p_real[low], labels[low] == 0, target, EVEN)
+    real_above = _cut(-p_real[high], labels[high] == 1, target, -EVEN)
+    return 0.0 if false_below is None else false_below, 1.0 if real_above is None else -real_above
 
 
-def _cut(labels: Labels, scores: Floats, target: float) -> float:
-    """The lowest value with the scores strictly above it reaching ``target`` precision, else 1."""
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    precision = np.cumsum(labels[order]) / np.arange(1, len(order) + 1)
-    ends = np.append(ranked[1:] < ranked[:-1], True)
-    reached = np.flatnonzero(ends & (precision >= target))
-    if not len(reached):
-        return 1.0
-    last = reached[-1]
-    return float(ranked[last + 1]) if last + 1 < len(ranked) else 0.0
+def _cut(scores: Floats, right: NDArray[np.bool_], target: float, bound: float) -> float | None:
+    """The highest value, at most ``bound``, below which scores are ``right`` often enough; ``None``: there is none."""
+    order = np.argsort(scores, kind="stable")
+    ranked = np.append(scores[order], bound)
+    precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    reached = np.flatnonzero((ranked[1:] > ranked[:-1]) & (precision >= target))
+    return float(ranked[reached[-1] + 1]) if len(reached) else None

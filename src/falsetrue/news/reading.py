@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import msgspec
 
@@ -81,11 +82,16 @@ def open_table(path: str, *, format_name: str | None = None, delimiter: str | No
         return
     with _open_bytes(path) as source:
         size = None if path == "-" else Path(path).stat().st_size
-        if format_name == "csv":
-            columns, rows = _open_csv(path, source, delimiter)
-        else:
+        if format_name == "jsonl":
             columns, rows = _open_jsonl(path, source)
-        yield Table(name=path, columns=columns, rows=rows, source=source, size=size)
+            yield Table(name=path, columns=columns, rows=rows, source=source, size=size)
+            return
+        text = TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        try:
+            columns, rows = _open_csv(path, text, delimiter)
+            yield Table(name=path, columns=columns, rows=rows, source=source, size=size)
+        finally:
+            text.detach()  # else it would close the source, which may be standard input
 
 
 @contextmanager
@@ -104,26 +110,20 @@ def _open_bytes(path: str) -> Iterator[IO[bytes]]:
 # --- CSV -------------------------------------------------------------------------------------
 
 
-def _open_csv(name: str, source: IO[bytes], delimiter: str | None) -> tuple[list[str], Iterator[Row]]:
+def _open_csv(name: str, lines: TextIO, delimiter: str | None) -> tuple[list[str], Iterator[Row]]:
     csv.field_size_limit(LONGEST_ROW)
-    lines = iter(TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline=""))
     first = next(lines, "")
     if not first.strip():
         raise InputError(f"{name}: the file is empty" if not first else f"{name}, line 1: the header is blank")
     if problem := _not_utf8([first]):
         raise RowError(name, 1, problem)
     delimiter = delimiter or max(",;\t|", key=first.count)
-    reader = csv.reader(_chain(first, lines), delimiter=delimiter)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter)
     columns = [column.strip() for column in next(reader)]
     twice = {column for column in columns if columns.count(column) > 1}
     if twice:
         raise RowError(name, 1, f"the column {min(twice)!r} stands twice in the header")
     return columns, _csv_rows(reader, columns)
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _csv_rows(reader: Any, columns: list[str]) -> Iterator[Row]:
@@ -170,12 +170,7 @@ def _open_jsonl(name: str, source: IO[bytes]) -> tuple[list[str], Iterator[Row]]
         raise InputError(f"{name}: the file is empty")
     if first.problem:
         raise RowError(name, first.line, first.problem)
-    return list(first.values), _chain_rows(first, rows)
-
-
-def _chain_rows(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rest
+    return list(first.values), chain([first], rows)
 
 
 def _jsonl_rows(source: IO[bytes]) -> Iterator[Row]:

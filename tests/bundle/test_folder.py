@@ -1,0 +1,210 @@
+import errno
+import os
+import random
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from falsetrue.bundle.folder import (
+    BASELINE,
+    CARD,
+    ESTIMATOR,
+    MANIFEST,
+    SCORER,
+    check_golden,
+    compare,
+    open_bundle,
+    write_bundle,
+)
+from falsetrue.bundle.manifest import FORMAT, Manifest, decode, encode, seal
+from falsetrue.bundle.scorer import Scores
+from falsetrue.errors import BundleDamagedError, BundleError, BundleFormatError, InputError
+
+
+@pytest.fixture
+def bundle(trained: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A bundle that the test may damage."""
+    return Path(shutil.copytree(trained("default"), tmp_path / "bundle"))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def test_a_sound_bundle_opens_and_holds_what_format_1_says(bundle: Path) -> None:
+    opened = open_bundle(bundle)
+    assert sorted(files_of(bundle)) == sorted([BASELINE, CARD, ESTIMATOR, MANIFEST, SCORER])
+    assert opened.manifest.format == FORMAT
+    assert opened.baseline().texts == opened.manifest.split.held_out
+    assert opened.compiled_scorer().vocabulary_size > 0
+
+
+def test_any_flipped_bit_is_a_clear_error(bundle: Path) -> None:
+    generator = random.Random(0)  # noqa: S311 - not for secrets
+    sound = files_of(bundle)
+    for turn in range(200):
+        name = sorted(sound)[turn % len(sound)]
+        damaged = bytearray(sound[name])
+        damaged[generator.randrange(len(damaged))] ^= 1 << generator.randrange(8)
+        (bundle / name).write_bytes(damaged)
+        with pytest.raises(BundleError, match=str(bundle)) as caught:
+            open_bundle(bundle)
+        assert "\n" not in str(caught.value)
+        (bundle / name).write_bytes(sound[name])
+
+
+@pytest.mark.parametrize("name", [BASELINE, CARD, ESTIMATOR, SCORER])
+def test_a_missing_or_shortened_file_is_named(bundle: Path, name: str) -> None:
+    content = (bundle / name).read_bytes()
+    (bundle / name).write_bytes(content[:-1])
+    with pytest.raises(BundleDamagedError, match=name):
+        open_bundle(bundle)
+    (bundle / name).unlink()
+    with pytest.raises(BundleDamagedError, match=name):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"null", b"[]", b"\xff", b'{"format":1}', b"[" * 100_000])
+def test_a_manifest_that_is_none_is_refused(bundle: Path, content: bytes) -> None:
+    (bundle / MANIFEST).write_bytes(content)
+    with pytest.raises(BundleError, match=str(bundle)):
+        open_bundle(bundle)
+
+
+def test_a_newer_format_is_refused_by_its_number(bundle: Path) -> None:
+    written = msgspec.json.decode((bundle / MANIFEST).read_bytes())
+    (bundle / MANIFEST).write_bytes(msgspec.json.encode(written | {"format": 2, "novelty": True}))
+    with pytest.raises(BundleFormatError, match="has format 2; this version reads format 1"):
+        open_bundle(bundle)
+
+
+def test_a_manifest_cannot_name_a_file_elsewhere(bundle: Path) -> None:
+    manifest = decode((bundle / MANIFEST).read_bytes())
+    record = manifest.files[CARD]
+    moved = msgspec.structs.replace(manifest, files=manifest.files | {"../card.md": record})
+    (bundle / MANIFEST).write_bytes(encode(resealed(moved)))
+    with pytest.raises(BundleDamagedError, match="names a file that no bundle has"):
+        open_bundle(bundle)
+
+
+def resealed(manifest: Manifest) -> Manifest:
+    from datetime import UTC, datetime
+
+    return seal(manifest, datetime(2026, 5, 5, tzinfo=UTC))
+
+
+def test_no_bundle_and_no_folder_say_so(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="there is no model here"):
+        open_bundle(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match="a model is a folder"):
+        open_bundle(tmp_path / "file")
+
+
+def test_the_version_is_the_time_and_the_content(bundle: Path) -> None:
+    manifest = decode((bundle / MANIFEST).read_bytes())
+    assert manifest.version == f"20260102T030405Z-{manifest.content_sha256[:8]}"
+    from datetime import UTC, datetime
+
+    later = seal(manifest, datetime(2026, 1, 2, tzinfo=UTC) + timedelta(days=1))
+    assert later.content_sha256 == manifest.content_sha256
+    assert later.version != manifest.version
+
+
+# --- golden texts -----------------------------------------------------------------------------------
+
+
+class _Shifted:
+    def __init__(self, scorer: Any, by: float) -> None:
+        self._scorer, self._by = scorer, by
+
+    def score(self, texts: Any) -> Scores:
+        scores = self._scorer.score(texts)
+        return Scores(p_real=scores.p_real + self._by, words=scores.words, known_words=scores.known_words)
+
+
+def test_a_scorer_that_drifts_by_more_than_a_millionth_is_refused(bundle: Path) -> None:
+    opened = open_bundle(bundle)
+    scorer = opened.compiled_scorer()
+    assert check_golden(opened.manifest, _Shifted(scorer, 5e-7)) < 1e-6
+    with pytest.raises(BundleDamagedError, match="disagree on the golden texts by 2e-06"):
+        check_golden(opened.manifest, _Shifted(scorer, 2e-6))
+
+
+def test_a_label_that_changes_is_refused_however_small_the_difference() -> None:
+    with pytest.raises(BundleDamagedError, match="disagree"):
+        compare(np.array([0.5 - 1e-9]), np.array([0.5 + 1e-9]), "they")
+
+
+def test_not_a_number_is_refused() -> None:
+    with pytest.raises(BundleDamagedError, match="disagree"):
+        compare(np.array([0.5]), np.array([np.nan]), "they")
+
+
+def test_other_golden_texts_are_refused(bundle: Path) -> None:
+    opened = open_bundle(bundle)
+    other = msgspec.structs.replace(opened.manifest, golden_sha256="0" * 64)
+    with pytest.raises(BundleDamagedError, match="other golden texts"):
+        check_golden(other, opened.compiled_scorer())
+
+
+# --- writing ----------------------------------------------------------------------------------------
+
+
+def rewritten(bundle: Path) -> tuple[Manifest, dict[str, bytes]]:
+    files = files_of(bundle)
+    return decode(files.pop(MANIFEST)), files
+
+
+def test_what_exists_is_not_overwritten(bundle: Path) -> None:
+    before = files_of(bundle)
+    manifest, files = rewritten(bundle)
+    with pytest.raises(InputError, match="exists already"):
+        write_bundle(bundle, manifest, files)
+    assert files_of(bundle) == before
+
+
+def test_replace_puts_a_model_in_the_place_of_a_model_only(bundle: Path, tmp_path: Path) -> None:
+    manifest, files = rewritten(bundle)
+    write_bundle(bundle, manifest, files, replace=True)
+    assert open_bundle(bundle).manifest == manifest
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="is not a model; it is not replaced"):
+        write_bundle(other, manifest, files, replace=True)
+    assert (other / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_full_disk_leaves_what_was_there_and_nothing_else(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, replace: bool
+) -> None:
+    manifest, files = rewritten(bundle)
+    target = bundle if replace else tmp_path / "new"
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        write_bundle(target, manifest, files, replace=replace)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    open_bundle(bundle)
+
+
+def test_a_folder_that_cannot_be_made_says_so(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    manifest, files = rewritten(bundle)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_bundle(tmp_path / "file" / "model", manifest, files)

@@ -1,0 +1,167 @@
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from falsetrue.bundle.folder import MANIFEST, open_bundle
+from falsetrue.bundle.manifest import Manifest
+from falsetrue.errors import InputError
+from falsetrue.jobs.progress import Quiet
+from falsetrue.jobs.train import Training, train
+from falsetrue.model.decision import Outcome
+from falsetrue.model.fitting import RECIPES, balanced_weights
+from falsetrue.news.article import Article, Label
+from falsetrue.news.reading import Columns
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HEADER = "title,text,label\n"
+
+
+def run(folder: Path, *files: Path, recipe: str = "default", now: datetime = NOW, **options: Any) -> Manifest:
+    training = Training(recipe=RECIPES[recipe], name="m", files=[str(file) for file in files], **options)
+    return train(training, folder, now=now, progress=Quiet())
+
+
+class Phases(Quiet):
+    """Remembers the phases it was told of."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        """Remember one."""
+        del total
+        self.names.append(name)
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_the_same_news_and_seed_give_the_same_bytes_but_for_the_times(
+    news_csv: Path, tmp_path: Path, recipe: str
+) -> None:
+    later = datetime(2026, 7, 7, tzinfo=UTC)
+    one = run(tmp_path / "one", news_csv, recipe=recipe)
+    other = run(tmp_path / "other", news_csv, recipe=recipe, now=later)
+    for path in (tmp_path / "one").iterdir():
+        if path.name != MANIFEST:
+            assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
+    assert one.content_sha256 == other.content_sha256
+    assert (one.created_at, one.version) != (other.created_at, other.version)
+
+
+def test_another_seed_gives_another_model(news_csv: Path, tmp_path: Path) -> None:
+    one = run(tmp_path / "one", news_csv)
+    other = run(tmp_path / "other", news_csv, seed=1)
+    assert one.content_sha256 != other.content_sha256
+
+
+def test_the_summary_holds_every_figure_with_its_interval(trained: Callable[[str], Path]) -> None:
+    metrics = open_bundle(trained("default")).manifest.metrics
+    for estimate in (metrics.accuracy, metrics.f1_false, metrics.f1_real, metrics.brier, metrics.auc):
+        assert estimate.low <= estimate.value <= estimate.high
+    assert sum(metrics.confusion.values()) == 80
+    assert metrics.accuracy.value > 0.9
+
+
+def test_titles_count_where_there_are_titles(tmp_path: Path) -> None:
+    rows = [f"{'minister says' if n % 2 else 'shocking hoax'},{'plain words ' * 6}{n},{n % 2}" for n in range(200)]
+    (tmp_path / "n.csv").write_text(HEADER + "\n".join(rows))
+    assert run(tmp_path / "m", tmp_path / "n.csv").metrics.accuracy.value > 0.95
+
+
+def test_columns_may_have_other_names(news_csv: Path, tmp_path: Path) -> None:
+    content = news_csv.read_text().replace("title,text,label", "titulo,cuerpo,clase", 1)
+    (tmp_path / "n.csv").write_text(content)
+    columns = Columns(text="cuerpo", title="titulo", label="clase")
+    assert run(tmp_path / "m", tmp_path / "n.csv", columns=columns).split.held_out == 40
+
+
+def test_several_files_are_several_corpora_and_shared_articles_count_once(news_csv: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    rows = news_csv.read_text().splitlines()
+    other.write_text("\n".join([rows[0], *rows[1:21], *(row.replace("Item", "Other") for row in rows[21:101])]))
+    manifest = run(tmp_path / "m", news_csv, other)
+    assert [(corpus.name, corpus.real + corpus.false) for corpus in manifest.corpora] == [("news", 200), ("other", 80)]
+    assert manifest.corpora[1].dropped["duplicate"] == 20
+    assert set(manifest.metrics.by_corpus) == {"news", "other"}
+
+
+def test_corpora_and_classes_weigh_the_same() -> None:
+    def articles(corpus: str, label: Label, count: int) -> list[Article]:
+        return [Article(corpus=corpus, line=1, title=None, text="t", label=label)] * count
+
+    many = articles("a", Label.REAL, 90) + articles("a", Label.FALSE, 10) + articles("b", Label.REAL, 5)
+    weights = balanced_weights(many)
+    assert weights[:90].sum() == pytest.approx(weights[90:100].sum()) == pytest.approx(weights[100:].sum())
+    assert weights.mean() == pytest.approx(1)
+
+
+def test_the_default_policy_keeps_its_distance_from_a_half(trained: Callable[[str], Path]) -> None:
+    policy = open_bundle(trained("default")).manifest.policy.policy()
+    assert policy.false_below <= 0.4
+    assert policy.real_above >= 0.6
+    assert policy.actions[Outcome.UNSURE] == "review"
+
+
+def test_the_pair_layout_is_one_corpus_of_both_files(tmp_path: Path, news_csv: Path) -> None:
+    rows = news_csv.read_text().splitlines()
+    for name, label in (("True.csv", "1"), ("Fake.csv", "0")):
+        own = [row.rpartition(",")[0] for row in rows[1:] if row.endswith(label)]
+        (tmp_path / name).write_text("\n".join(["title,text", *own]))
+    manifest = run(tmp_path / "m", real=str(tmp_path / "True.csv"), fake=str(tmp_path / "Fake.csv"))
+    (corpus,) = manifest.corpora
+    assert (corpus.name, corpus.real, corpus.false) == ("True+Fake", 100, 100)
+    assert set(corpus.files) == {"True.csv", "Fake.csv"}
+
+
+def test_phases_are_told_in_order(news_csv: Path, tmp_path: Path) -> None:
+    phases = Phases()
+    training = Training(recipe=RECIPES["default"], name="m", files=[str(news_csv)])
+    train(training, tmp_path / "m", now=NOW, progress=phases)
+    assert phases.names == ["read news.csv", "fit and calibrate", "compile and prove", "measure", "save"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"n\.csv: the file is empty"),
+        (HEADER, r"n\.csv: no article is left to learn from \(the file has no rows\)"),
+        (HEADER + ",,1\n,,0\n", r"no article is left to learn from \(2 empty_text\)"),
+        (HEADER + "".join(f",{'some words ' * 9}{n},1\n" for n in range(9)), r"n\.csv: all 9 articles are real; both"),
+        ("title,body,label\n", "there is no column 'text'"),
+        (HEADER + ",a,2\n", r"n\.csv, line 2: label '2' is none of"),
+        (
+            HEADER + "".join(f",{'some words ' * 9}{n},{n % 2}\n" for n in range(8)),
+            "a class has only .* articles to fit on",
+        ),
+    ],
+)
+def test_news_that_cannot_be_learnt_from_ends_in_one_line_and_no_model(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    (tmp_path / "n.csv").write_text(content)
+    with pytest.raises(InputError, match=message) as caught:
+        run(tmp_path / "m", tmp_path / "n.csv")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "m").exists()
+
+
+def test_articles_without_a_word_in_common_end_in_one_line(tmp_path: Path) -> None:
+    rows = [f",{' '.join(f'w{n}x{k}' for k in range(20))},{n % 2}" for n in range(60)]
+    (tmp_path / "n.csv").write_text(HEADER + "\n".join(rows))
+    with pytest.raises(InputError, match="share too few words"):
+        run(tmp_path / "m", tmp_path / "n.csv")
+
+
+def test_two_files_of_one_name_are_refused(news_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    shutil.copy(news_csv, tmp_path / "more" / "news.csv")
+    with pytest.raises(InputError, match="two of the files have the same name"):
+        run(tmp_path / "m", news_csv, tmp_path / "more" / "news.csv")
+
+
+def test_an_existing_model_is_refused_before_anything_is_read(trained: Callable[[str], Path]) -> None:
+    with pytest.raises(InputError, match="exists already"):
+        run(trained("default"), Path("nowhere.csv"))

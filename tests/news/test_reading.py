@@ -1,0 +1,212 @@
+import gzip
+import json
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from falsetrue.errors import InputError, RowError
+from falsetrue.news.article import Label
+from falsetrue.news.cleaning import Dropped
+from falsetrue.news.reading import Columns, Row, open_table, read_labelled, read_one_class
+
+
+def rows_of(path: Path, **options: str) -> list[Row]:
+    with open_table(str(path), **options) as table:
+        return list(table.rows)
+
+
+def written(tmp_path: Path, name: str, content: str | bytes) -> Path:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+# --- CSV ---------------------------------------------------------------------------------------
+
+
+def test_csv_rows_carry_the_line_on_which_they_begin(tmp_path: Path) -> None:
+    path = written(tmp_path, "news.csv", 'text,label\n"two\nlines",1\n\nthird,0\n')
+    assert [(row.line, row.values) for row in rows_of(path)] == [
+        (2, {"text": "two\nlines", "label": "1"}),
+        (5, {"text": "third", "label": "0"}),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_from_the_header(tmp_path: Path, delimiter: str) -> None:
+    path = written(tmp_path, "news.csv", f"text{delimiter}label\na, b; c{delimiter}1\n".replace("a, b; c", '"a, b; c"'))
+    assert rows_of(path)[0].values == {"text": "a, b; c", "label": "1"}
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "news.csv", b"\xef\xbb\xbftext,label\r\nhello,1\r\n")
+    assert rows_of(path)[0].values == {"text": "hello", "label": "1"}
+
+
+def test_a_row_with_a_wrong_number_of_fields_does_not_stop_the_rest(tmp_path: Path) -> None:
+    path = written(tmp_path, "news.csv", "text,label\na,b,c\nfine,1\n")
+    bad, good = rows_of(path)
+    assert (bad.line, bad.problem) == (2, "3 fields where the header has 2")
+    assert good.problem is None
+
+
+def test_a_byte_that_is_not_utf8_is_named_and_does_not_stop_the_rest(tmp_path: Path) -> None:
+    path = written(tmp_path, "news.csv", b"text,label\nse\xf1or,1\nfine,0\n")
+    bad, good = rows_of(path)
+    assert bad.line == 2
+    assert bad.problem is not None
+    assert bad.problem.startswith("byte 0xF1 is not UTF-8; save the file as UTF-8")
+    assert good.values["text"] == "fine"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"   \n"])
+def test_a_csv_without_a_header_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError, match=r"news.csv.*(empty|blank)"):
+        rows_of(written(tmp_path, "news.csv", content))
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RowError, match="'text' stands twice"):
+        rows_of(written(tmp_path, "news.csv", "text,text\na,b\n"))
+
+
+@given(st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.sampled_from("01")), min_size=1, max_size=20))
+def test_whatever_text_is_written_as_csv_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
+    import csv
+
+    path = tmp_path_factory.mktemp("csv") / "news.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerow(["text", "label"])
+        writer.writerows(rows)
+    assert [(row.values["text"], row.values["label"]) for row in rows_of(path)] == rows
+
+
+# --- JSON Lines ----------------------------------------------------------------------------------
+
+
+def test_jsonl_rows_carry_their_line_and_bad_ones_do_not_stop_the_rest(tmp_path: Path) -> None:
+    path = written(tmp_path, "n.jsonl", b'{"text":"a"}\n\n[1]\n{"text":\n{"text":"\xf1"}\n{"text":"b"}\n')
+    rows = rows_of(path)
+    assert [row.line for row in rows] == [1, 3, 4, 5, 6]
+    assert [row.problem is None for row in rows] == [True, False, False, False, True]
+
+
+def test_what_a_bad_jsonl_row_holds_is_not_repeated(tmp_path: Path) -> None:
+    path = written(tmp_path, "n.jsonl", '{"text":"a"}\n["a secret sentence"]\n"a secret sentence"\n')
+    assert all("secret" not in (row.problem or "") for row in rows_of(path))
+
+
+def test_jsonl_nested_too_deeply_is_a_bad_row(tmp_path: Path) -> None:
+    deep = '{"text":' + "[" * 200_000 + "]" * 200_000 + "}"
+    rows = rows_of(written(tmp_path, "n.jsonl", '{"text":"a"}\n' + deep + '\n{"text":"b"}\n'))
+    assert [row.problem is None for row in rows] == [True, False, True]
+
+
+def test_an_empty_jsonl_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the file is empty"):
+        rows_of(written(tmp_path, "n.jsonl", ""))
+
+
+# --- Parquet -------------------------------------------------------------------------------------
+
+
+def test_parquet_rows_are_numbered(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a", None], "label": [1, 0]}), tmp_path / "n.parquet")
+    assert [(row.line, row.values) for row in rows_of(tmp_path / "n.parquet")] == [
+        (1, {"text": "a", "label": 1}),
+        (2, {"text": None, "label": 0}),
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all", gzip.compress(b"x")])
+def test_a_damaged_parquet_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError, match=r"n\.parquet") as caught:
+        rows_of(written(tmp_path, "n.parquet", content))
+    assert "\n" not in str(caught.value)
+
+
+def test_parquet_damaged_anywhere_never_ends_in_anything_but_an_input_error(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["some words"] * 2000, "label": [1] * 2000}), tmp_path / "n.parquet")
+    sound = (tmp_path / "n.parquet").read_bytes()
+    generator = random.Random(0)  # noqa: S311 - not for secrets
+    for _ in range(60):
+        damaged = bytearray(sound)
+        for _ in range(4):
+            damaged[generator.randrange(len(damaged))] ^= 1 << generator.randrange(8)
+        path = written(tmp_path, "damaged.parquet", bytes(damaged))
+        try:
+            rows_of(path)
+        except InputError as error:
+            assert "damaged.parquet" in str(error)
+
+
+# --- all formats ---------------------------------------------------------------------------------
+
+
+def test_a_missing_file_says_so() -> None:
+    with pytest.raises(InputError, match=r"nowhere\.csv: cannot be opened \(No such file"):
+        rows_of(Path("nowhere.csv"))
+
+
+def test_an_unknown_ending_names_those_that_are_read() -> None:
+    with pytest.raises(InputError, match=r"news\.xlsx: the name must end in one of \.csv"):
+        rows_of(Path("news.xlsx"))
+
+
+def test_a_missing_column_names_those_that_are_there(tmp_path: Path) -> None:
+    path = written(tmp_path, "news.csv", "headline,body,label\na,b,1\n")
+    with pytest.raises(InputError, match="no column 'text'; the columns are 'headline', 'body', 'label'"):
+        list(read_labelled(str(path), Columns(), Dropped()))
+
+
+# --- labelled news ---------------------------------------------------------------------------------
+
+
+def test_labelled_rows_become_articles_of_a_corpus_named_after_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "week.csv", "title,text,label\nT,one,real\n,two,fake\n")
+    articles = list(read_labelled(str(path), Columns(), Dropped()))
+    assert [(each.corpus, each.line, each.title, each.text, each.label) for each in articles] == [
+        ("week", 2, "T", "one", Label.REAL),
+        ("week", 3, "", "two", Label.FALSE),
+    ]
+
+
+def test_rows_without_a_label_are_counted(tmp_path: Path) -> None:
+    path = written(tmp_path, "n.jsonl", '{"text":"a","label":null}\n{"text":"b","label":1}\n{"text":"c"}\n')
+    dropped = Dropped()
+    assert len(list(read_labelled(str(path), Columns(), dropped))) == 1
+    assert dropped.no_label == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text,label\na,1\nb,perhaps\n", r"news\.csv, line 3: label 'perhaps' is none of"),
+        (b"text,label\na,1\n\xe9,0\n", r"news\.csv, line 3: byte 0xE9 is not UTF-8"),
+        ("text,label\na,1\nb\n", r"news\.csv, line 3: 1 fields where the header has 2"),
+    ],
+)
+def test_a_row_that_cannot_be_used_ends_training_with_file_line_and_value(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
+    path = written(tmp_path, "news.csv", content)
+    with pytest.raises(RowError, match=message):
+        list(read_labelled(str(path), Columns(), Dropped()))
+
+
+def test_a_text_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "n.jsonl", json.dumps({"text": 7, "label": 1}))
+    with pytest.raises(RowError, match=r"n\.jsonl, line 1: column 'text' holds int, not text"):
+        list(read_labelled(str(path), Columns(), Dropped()))
+
+
+def test_a_file_of_one_class_needs_no_label_column(tmp_path: Path) -> None:
+    path = written(tmp_path, "True.csv", "title,text,subject,date\nT,one,s,d\n")
+    (article,) = read_one_class(str(path), Label.REAL, "pair", Columns())
+    assert (article.label, article.corpus) == (Label.REAL, "pair")
