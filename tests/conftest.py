@@ -80,9 +80,11 @@ def corpora() -> Path:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test sees, or writes to, the settings and state of whoever runs it."""
     for name in list(os.environ):
-        if (name.startswith("FALSETRUE_") and name not in ("FALSETRUE_CORPORA", "FALSETRUE_NO_SKIPS")) or name == "PORT":
+        if (
+            name.startswith("FALSETRUE_") and name not in ("FALSETRUE_CORPORA", "FALSETRUE_NO_SKIPS")
+        ) or name == "PORT":
             monkeypatch.delenv(name)
-    monkeypatch.setenv("FALSETRUE_STATE_FOLDER", str(tmp_path_factory.getbasetemp() / "state"))
+    monkeypatch.setenv("FALSETRUE_STATE_FOLDER", str(tmp_path_factory.mktemp("state")))
 
 
 @pytest.hookimpl(trylast=True)
@@ -90,6 +92,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Turn a run with forbidden skips into a failed one."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter is not None and reporter.stats.get("skipped")
-    if os.environ.get("FALSETRUE_NO_SKIPS") and skipped and session.exitstatus == 0:
+    if reporter is not None and skipped and os.environ.get("FALSETRUE_NO_SKIPS") and session.exitstatus == 0:
         reporter.write_line(f"FALSETRUE_NO_SKIPS is set, and {len(skipped)} tests were skipped", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

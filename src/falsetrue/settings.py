@@ -45,5 +45,5 @@ def load_settings(**given: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "a setting"
-        raise InputError(f"setting {name.upper()}: {first['msg']}") from error
+        name = str(first["loc"][0]).upper().removeprefix("FALSETRUE_")
+        raise InputError(f"setting FALSETRUE_{name}: {first['msg']}") from error

@@ -5,7 +5,16 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from falsetrue.features.ngrams import ngrams, words
 
-AWKWARD = ["ΟΔΥΣΣΕΥΣ ΣΟΦΟΣ", "İSTANBUL IŞIK", "e\u0301crit a\u0300", "a\x00b cc\x00dd", "x y zz", "", "\ud800 lone", "ﬁne Straße"]
+AWKWARD = [
+    "ΟΔΥΣΣΕΥΣ ΣΟΦΟΣ",
+    "İSTANBUL IŞIK",
+    "e\u0301crit a\u0300",
+    "a\x00b cc\x00dd",
+    "x y zz",
+    "",
+    "\ud800 lone",
+    "ﬁne Straße",
+]
 
 
 @pytest.mark.parametrize("bounds", [(1, 1), (1, 2), (2, 2), (1, 3), (2, 3), (3, 3)])

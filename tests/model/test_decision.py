@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from falsetrue.errors import PolicyError
 from falsetrue.model.decision import DEFAULT_ACTIONS, Outcome, Policy, Reason, decide
 
-POLICY = Policy(
-    name="p", version=1, false_below=0.3, real_above=0.8, minimum_words=10, minimum_known_share=0.5
-)
+POLICY = Policy(name="p", version=1, false_below=0.3, real_above=0.8, minimum_words=10, minimum_known_share=0.5)
 
 
 @pytest.mark.parametrize(

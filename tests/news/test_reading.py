@@ -76,7 +76,9 @@ def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.sampled_from("01")), min_size=1, max_size=20))
-def test_whatever_text_is_written_as_csv_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
+def test_whatever_text_is_written_as_csv_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
     import csv
 
     path = tmp_path_factory.mktemp("csv") / "news.csv"

@@ -38,7 +38,7 @@ def test_a_model_is_found_by_folder_name_and_version(models: Path) -> None:
 
 
 def test_an_unknown_model_names_those_there_are(models: Path) -> None:
-    with pytest.raises(BundleError, match="there is no model 'nope'.*holds default, deployed"):
+    with pytest.raises(BundleError, match=r"there is no model 'nope'.*holds default, deployed"):
         find_model("nope", models)
     with pytest.raises(BundleError, match="holds no model"):
         find_model("default@1999", models / "none")
@@ -101,7 +101,8 @@ def test_a_policy_may_name_its_own_actions_and_filters(tmp_path: Path) -> None:
     write_policy(
         tmp_path,
         "newsroom@1.toml",
-        'false_below = 0\nreal_above = 1\nminimum_words = 5\nminimum_known_share = 0.5\n[actions]\nfalse = "call the desk"\n',
+        "false_below = 0\nreal_above = 1\nminimum_words = 5\nminimum_known_share = 0.5\n"
+        '[actions]\nfalse = "call the desk"\n',
     )
     policy = Policies(OF_MODEL, tmp_path).find("newsroom@1")
     assert policy.actions == {Outcome.FALSE: "call the desk", Outcome.UNSURE: "review", Outcome.REAL: "pass"}

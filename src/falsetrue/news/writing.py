@@ -40,13 +40,12 @@ def open_output(
     :class:`InputError` where the file exists (unless ``replace``) or cannot be written.
     """
     if path == "-":
-        yield _writer(format_name or "jsonl", sys.stdout.buffer, columns, types)
-        sys.stdout.buffer.flush()
+        with _standard_output(format_name or "jsonl", columns, types) as writer:
+            yield writer
         return
     format_name = format_name or format_of(path)
     target = Path(path)
-    if target.exists() and not replace:
-        raise InputError(f"{path}: exists already; choose another name, or say --replace")
+    _refuse_existing(target, replace=replace)
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
@@ -64,6 +63,28 @@ def open_output(
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def _standard_output(format_name: str, columns: Sequence[str], types: dict[str, Any]) -> Iterator[Writer]:
+    try:
+        writer = _writer(format_name, sys.stdout.buffer, columns, types)
+        yield writer
+        writer.close()
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"standard output cannot be written ({error.strerror})") from error
+
+
+def _refuse_existing(target: Path, *, replace: bool) -> None:
+    if not target.exists():
+        return
+    if not target.is_file():
+        raise InputError(f"{target}: is not a file; name one, or - for standard output")
+    if not replace:
+        raise InputError(f"{target}: exists already; choose another name, or say --replace")
 
 
 def _umask() -> int:

@@ -1,0 +1,54 @@
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from falsetrue import __version__
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+HEAVY = ("numpy", "sklearn", "scipy", "pyarrow", "fastapi", "pydantic", "uvicorn", "rich.progress", "joblib")
+
+
+def test_the_version(falsetrue: Run) -> None:
+    assert falsetrue("--version").stdout == f"falsetrue {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", [[], ["train"], ["check"], ["predict"], ["serve"], ["models"], ["models", "verify"]])
+def test_help_is_given_for_every_verb(falsetrue: Run, verb: list[str]) -> None:
+    answered = falsetrue(*verb, "--help")
+    assert answered.returncode == 0
+    assert "Usage: " in answered.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom falsetrue.cli.app import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    answered = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answered.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["check"], ["train"], ["predict", "x.csv"], ["serve", "--port", "x"]]
+)
+def test_a_command_that_is_not_understood_is_exit_code_2(falsetrue: Run, arguments: list[str]) -> None:
+    answered = falsetrue(*arguments)
+    assert answered.returncode == 2
+    assert "Traceback" not in answered.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("FALSETRUE_PORT", "99999", "setting FALSETRUE_PORT: "),
+        ("FALSETRUE_WORKERS", "none", "setting FALSETRUE_WORKERS: "),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_one_line(falsetrue: Run, variable: str, value: str, said: str) -> None:
+    answered = falsetrue("check", "text", **{variable: value})
+    assert answered.returncode == 2
+    assert answered.stderr.count("\n") == 1
+    assert said in answered.stderr

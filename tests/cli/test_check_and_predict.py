@@ -1,0 +1,105 @@
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+TEXT = "the minister said on tuesday that the government would vote on the budget next week and an official added more"
+
+
+def test_check_answers_in_words(falsetrue: Run) -> None:
+    answered = falsetrue("check", TEXT)
+    assert answered.returncode == 0
+    assert answered.stdout.startswith(("Likely real — pass", "Likely false — flag", "No decision — review"))
+    assert "policy default@1, model news-en-es" in answered.stdout
+
+
+def test_check_reads_standard_input_and_answers_machines(falsetrue: Run) -> None:
+    answered = json.loads(falsetrue("check", "-", "--json", stdin=TEXT).stdout)
+    assert answered == json.loads(falsetrue("check", TEXT, "--json").stdout)
+    assert set(answered) == {"label", "is_falsetrue", "p_real", "action", "reasons", "policy", "model"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "said"),
+    [
+        (["check", "  "], "", 2, "the text is empty"),
+        (["check", "-"], b"\xff", 2, "standard input is not UTF-8"),
+        (["check", TEXT, "--policy", "nope"], "", 2, "there is no policy 'nope'; there are default@1"),
+        (["check", TEXT, "--model", "nope"], "", 4, "there is no model 'nope'"),
+        (["predict", "-", "-o", "out.csv"], "", 2, "say --input-format csv or jsonl"),
+        (["predict", "in.txt", "-o", "out.csv"], "", 2, "in.txt: the name must end in one of .csv"),
+        (["predict", "nowhere.csv", "-o", "out.csv"], "", 2, "nowhere.csv: cannot be opened"),
+        (["predict", "-", "-o", "-", "--input-format", "xml"], "", 2, "--input-format 'xml' is none of"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    falsetrue: Run, arguments: list[str], stdin: str | bytes, code: int, said: str
+) -> None:
+    answered = falsetrue(*arguments, stdin=stdin)
+    assert answered.returncode == code
+    assert answered.stderr.startswith("falsetrue: ")
+    assert said in answered.stderr
+    assert answered.stderr.count("\n") == 1
+
+
+def test_predict_reports_bad_rows_by_line_and_ends_with_3(falsetrue: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(f"id,text\n1,{TEXT}\n2,\n3,a,b\n")
+    answered = falsetrue("predict", "in.csv", "-o", "out.csv")
+    assert answered.returncode == 3
+    assert answered.stderr.splitlines() == [
+        "falsetrue: in.csv, line 3: the text is empty",
+        "falsetrue: in.csv, line 4: 3 fields where the header has 2",
+    ]
+    assert answered.stdout.startswith("out.csv: 3 rows; ")
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
+
+
+def test_predict_counts_what_it_does_not_list(falsetrue: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\n" + '""\n' * 30)
+    lines = falsetrue("predict", "in.csv", "-o", "out.csv").stderr.splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "falsetrue: in.csv: 10 more rows could not be classified"
+
+
+def test_predict_reads_and_writes_standard_streams(falsetrue: Run) -> None:
+    answered = falsetrue(
+        "predict", "-", "-o", "-", "--input-format", "jsonl", stdin=json.dumps({"id": 1, "text": TEXT})
+    )
+    assert answered.returncode == 0
+    assert json.loads(answered.stdout)["id"] == 1
+
+
+def test_predict_says_how_many_and_how_fast_to_machines(falsetrue: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(f"text\n{TEXT}\n")
+    summary = json.loads(falsetrue("predict", "in.csv", "-o", "out.parquet", "--json").stdout)
+    assert summary["rows"] == sum(summary["labels"].values()) == 1
+    assert summary["text_bytes"] == len(TEXT)
+
+
+def test_a_disk_that_fills_up_leaves_no_output_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\n" + f"{TEXT}\n" * 3000)
+    command = [sys.executable, "-m", "falsetrue", "predict", "in.csv", "-o", "out.csv"]
+    answered = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )
+    assert answered.returncode == 2
+    assert answered.stderr == "falsetrue: out.csv: cannot be written (File too large)\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_reader_that_has_had_enough_ends_it_quietly(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\n" + f"{TEXT}\n" * 20_000)
+    command = f"{sys.executable} -m falsetrue predict in.csv -o - | head -1"
+    answered = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path, check=True)  # noqa: S602 - a pipe of our own
+    assert answered.stdout.count("\n") == 1
+    assert answered.stderr == ""

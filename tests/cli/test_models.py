@@ -1,0 +1,89 @@
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from falsetrue.bundle.folder import ESTIMATOR, MANIFEST, SCORER, open_bundle, write_bundle
+from falsetrue.bundle.foreign import dump_estimator
+from falsetrue.bundle.golden import golden_texts
+from falsetrue.bundle.manifest import fingerprint, seal
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def uncompiled(trained: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A sealed model that only unpickling can serve."""
+    sound = open_bundle(trained("default"), keep=("baseline.json", "card.md"))
+    pipeline = make_pipeline(HashingVectorizer(), LogisticRegression()).fit(["real words", "fake words"], [1, 0])
+    files = {**sound.contents, ESTIMATOR: dump_estimator(pipeline)}
+    manifest = msgspec.structs.replace(
+        sound.manifest,
+        name="foreign",
+        compiled=False,
+        not_compiled_because="HashingVectorizer",
+        golden_p_real=pipeline.predict_proba(list(golden_texts()))[:, 1].tolist(),
+        files={name: fingerprint(content) for name, content in files.items()},
+    )
+    write_bundle(tmp_path / "models" / "foreign", seal(manifest, datetime(2026, 1, 1, tzinfo=UTC)), files)
+    return tmp_path / "models" / "foreign"
+
+
+def test_list_shows_the_shipped_model_and_those_of_the_folder(falsetrue: Run, uncompiled: Path) -> None:
+    damaged = Path(shutil.copytree(uncompiled, uncompiled.with_name("damaged")))
+    (damaged / MANIFEST).write_text("{}")
+    listed = json.loads(falsetrue("models", "list", "--json").stdout)
+    assert [row.get("name") for row in listed] == ["news-en-es", None, "foreign"]
+    assert [row.get("served_by") for row in listed] == [
+        "compiled scorer",
+        None,
+        "joblib, not trusted: cannot be served",
+    ]
+    assert "news-en-es@" in falsetrue("models", "list").stdout
+
+
+def test_verify_proves_scorer_and_pipeline_equal(falsetrue: Run) -> None:
+    checked = json.loads(falsetrue("models", "verify", "--json", "--unpickle").stdout)
+    assert checked["golden_texts"] == len(golden_texts())
+    assert 0 <= checked["scorer_difference"] <= 1e-6
+    assert 0 <= checked["estimator_difference"] <= 1e-6
+
+
+def test_verify_names_the_file_that_changed(falsetrue: Run, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(trained("default"), tmp_path / "bundle"))
+    (bundle / SCORER).write_bytes((bundle / SCORER).read_bytes()[:-1] + b"x")
+    answered = falsetrue("models", "verify", bundle)
+    assert answered.returncode == 4
+    assert answered.stderr.startswith(f"falsetrue: {bundle / SCORER}: is not the file that was saved")
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_a_model_that_must_be_unpickled_is_served_only_once_trusted(falsetrue: Run) -> None:
+    for command in (["check", "some text", "--model", "foreign"], ["models", "verify", "foreign", "--unpickle"]):
+        refused = falsetrue(*command)
+        assert refused.returncode == 4
+        assert "falsetrue models trust" in refused.stderr
+    assert falsetrue("models", "trust", "foreign").returncode == 0
+    assert falsetrue("check", "some text", "--model", "foreign").returncode == 0
+    assert falsetrue("models", "verify", "foreign", "--unpickle").returncode == 0
+    assert "joblib, trusted" in falsetrue("models", "list").stdout
+
+
+def test_trust_is_of_the_bytes_not_of_the_name(falsetrue: Run, uncompiled: Path) -> None:
+    falsetrue("models", "trust", "foreign")
+    other = make_pipeline(HashingVectorizer(), LogisticRegression(C=2)).fit(["real words", "fake words"], [1, 0])
+    opened = open_bundle(uncompiled, keep=("baseline.json", "card.md"))
+    files = {**opened.contents, ESTIMATOR: dump_estimator(other)}
+    changed = msgspec.structs.replace(
+        opened.manifest, files={name: fingerprint(content) for name, content in files.items()}
+    )
+    write_bundle(uncompiled, seal(changed, datetime(2026, 1, 2, tzinfo=UTC)), files, replace=True)
+    assert falsetrue("check", "some text", "--model", "foreign").returncode == 4

@@ -1,0 +1,67 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_train_says_what_it_learnt_and_how_good_it_is(falsetrue: Run, news_csv: Path, tmp_path: Path) -> None:
+    answered = falsetrue("train", news_csv, "-o", "models/mine")
+    assert answered.returncode == 0, answered.stderr
+    for said in (
+        "100 real, 100 false",
+        "accuracy",
+        "F1, false",
+        "Brier score",
+        "AUC",
+        "called false",
+        "falsetrue serve",
+    ):
+        assert said in answered.stdout
+    assert answered.stderr == ""
+    assert sorted(path.name for path in (tmp_path / "models" / "mine").iterdir()) == [
+        "baseline.json",
+        "card.md",
+        "manifest.json",
+        "model_final.joblib",
+        "scorer.safetensors",
+    ]
+
+
+def test_train_answers_machines_with_the_manifest(falsetrue: Run, news_csv: Path) -> None:
+    manifest = json.loads(falsetrue("train", news_csv, "-o", "m", "--json", "--recipe", "deployed").stdout)
+    assert manifest["recipe"] == "deployed"
+    assert set(manifest["metrics"]["accuracy"]) == {"value", "low", "high"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.csv"], "nowhere.csv: cannot be opened (No such file or directory)"),
+        (["--real", "True.csv"], "--real and --fake go together"),
+        ([], "name labelled files, or --real and --fake"),
+        (["news.csv", "--recipe", "best"], "there is no recipe 'best'; there are default, deployed"),
+        (
+            ["news.csv", "--text", "body"],
+            "news.csv: there is no column 'body'; the columns are 'title', 'text', 'label'",
+        ),
+        (["latin.csv"], "latin.csv, line 2: byte 0xF1 is not UTF-8"),
+        (["label.csv"], "label.csv, line 2: label 'maybe' is none of 0, 1, false, true, fake, real"),
+        (["empty.csv"], "empty.csv: the file is empty"),
+    ],
+)
+@pytest.mark.usefixtures("news_csv")
+def test_news_that_cannot_be_used_is_one_line_and_exit_code_2(
+    falsetrue: Run, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "latin.csv").write_bytes(b"text,label\nse\xf1or,1\n")
+    (tmp_path / "label.csv").write_text("text,label\na,maybe\n")
+    (tmp_path / "empty.csv").write_text("")
+    answered = falsetrue("train", *arguments, "-o", "m")
+    assert answered.returncode == 2
+    assert answered.stderr.startswith(f"falsetrue: {said}")
+    assert answered.stderr.count("\n") == 1
+    assert not (tmp_path / "m").exists()

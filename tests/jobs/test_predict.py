@@ -1,0 +1,185 @@
+import csv
+import errno
+import json
+import os
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from falsetrue.errors import InputError
+from falsetrue.jobs.classify import Classifier
+from falsetrue.jobs.predict import VERDICT, Prediction, Summary, predict
+from falsetrue.jobs.progress import Quiet
+from falsetrue.settings import Settings
+from falsetrue.wiring import load_classifier
+
+TEXT = "the minister said on tuesday that the government would vote on the budget next week, an official added "
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return load_classifier(Settings())
+
+
+def run(
+    classifier: Classifier, source: Path, destination: Path, **options: Any
+) -> tuple[Summary, list[tuple[int, str]]]:
+    reported: list[tuple[int, str]] = []
+    summary = predict(
+        Prediction(source=str(source), destination=str(destination), **options),
+        classifier,
+        classifier.policies.default,
+        progress=Quiet(),
+        report=lambda line, problem: reported.append((line, problem)),
+    )
+    return summary, reported
+
+
+def write_input(path: Path, rows: list[dict[str, Any]]) -> Path:
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    return path
+
+
+def read_output(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()  # type: ignore[no-any-return]
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("output", [".csv", ".jsonl", ".parquet"])
+def test_every_format_becomes_every_format(tmp_path: Path, classifier: Classifier, ending: str, output: str) -> None:
+    rows = [{"id": n, "title": f"t{n}", "text": TEXT * 2, "label": n % 2} for n in range(1300)]
+    source = write_input(tmp_path / f"in{ending}", rows)
+    summary, reported = run(classifier, source, tmp_path / f"out{output}")
+    scored = read_output(tmp_path / f"out{output}")
+    assert (summary.rows, summary.bad_rows, reported) == (1300, 0, [])
+    assert list(scored[0]) == ["line", "id", "input_label", *VERDICT]
+    assert [int(row["id"]) for row in scored] == list(range(1300))
+    assert {row["label"] for row in scored} <= {"false", "real", "unsure"}
+    assert all(0 <= float(row["p_real"]) <= 1 for row in scored)
+    assert sum(summary.labels.values()) == 1300
+
+
+def test_parquet_columns_keep_their_types(tmp_path: Path, classifier: Classifier) -> None:
+    write_input(tmp_path / "in.parquet", [{"id": 7, "when": 1.5, "tags": ["a"], "text": TEXT}])
+    run(classifier, tmp_path / "in.parquet", tmp_path / "out.parquet")
+    schema = pq.read_schema(tmp_path / "out.parquet")
+    assert [str(schema.field(name).type) for name in ("line", "id", "when", "tags", "is_falsetrue", "p_real")] == [
+        "int64",
+        "int64",
+        "double",
+        "list<element: string>",
+        "int8",
+        "double",
+    ]
+
+
+def test_bad_rows_stand_in_the_output_with_their_error_and_line(tmp_path: Path, classifier: Classifier) -> None:
+    (tmp_path / "in.csv").write_bytes(f"id,text\n1,{TEXT.replace(',', ';')}\n2,\n3,a,b\n4,\xe9\n".encode("latin-1"))
+    summary, reported = run(classifier, tmp_path / "in.csv", tmp_path / "out.csv")
+    scored = read_output(tmp_path / "out.csv")
+    assert [row["line"] for row in scored] == ["2", "3", "4", "5"]
+    assert (summary.rows, summary.bad_rows) == (4, 3)
+    assert [line for line, _ in reported] == [3, 4, 5]
+    assert reported[0][1] == "the text is empty"
+    assert [bool(row["error"]) for row in scored] == [False, True, True, True]
+    assert all(not row["label"] for row in scored[1:])
+
+
+def test_the_text_is_given_back_only_where_it_is_asked_for(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_input(tmp_path / "in.csv", [{"title": "t", "text": TEXT}])
+    run(classifier, source, tmp_path / "without.csv")
+    run(classifier, source, tmp_path / "with.csv", keep_text=True)
+    assert "minister" not in (tmp_path / "without.csv").read_text()
+    assert read_output(tmp_path / "with.csv")[0]["text"] == TEXT
+
+
+def test_a_score_is_that_of_the_api(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_input(tmp_path / "in.jsonl", [{"title": "t", "text": TEXT}])
+    run(classifier, source, tmp_path / "out.jsonl")
+    scored = read_output(tmp_path / "out.jsonl")[0]
+    assert scored["p_real"] == classifier.scorer.score([f"t , {TEXT}"]).p_real[0]
+    assert scored["reasons"] == [] or scored["label"] == "unsure"
+
+
+def test_an_existing_output_is_not_overwritten(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_input(tmp_path / "in.csv", [{"text": TEXT}])
+    (tmp_path / "out.csv").write_text("precious")
+    with pytest.raises(InputError, match="exists already"):
+        run(classifier, source, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "precious"
+    run(classifier, source, tmp_path / "out.csv", replace=True)
+    assert "p_real" in (tmp_path / "out.csv").read_text()
+
+
+def test_output_over_the_input_itself_leaves_a_complete_file(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_input(tmp_path / "in.csv", [{"id": n, "text": TEXT} for n in range(700)])
+    summary, _ = run(classifier, source, source, replace=True)
+    assert summary.rows == 700
+    assert len(read_output(source)) == 700
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.parquet"])
+def test_work_that_ends_badly_leaves_no_output(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    source = write_input(tmp_path / "in.csv", [{"text": TEXT}])
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        run(classifier, source, tmp_path / output)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_device_or_folder_is_never_replaced(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_input(tmp_path / "in.csv", [{"text": TEXT}])
+    (tmp_path / "folder.csv").mkdir()
+    for target in (tmp_path / "folder.csv", Path(os.devnull)):
+        with pytest.raises(InputError, match="is not a file; name one, or - for standard output"):
+            run(classifier, source, target, replace=True, destination_format="csv")
+
+
+def test_a_missing_text_column_names_those_that_are_there(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_input(tmp_path / "in.csv", [{"body": TEXT}])
+    with pytest.raises(InputError, match="no column 'text'; the columns are 'body'"):
+        run(classifier, source, tmp_path / "out.csv")
+    with pytest.raises(InputError, match="no column 'headline'"):
+        run(classifier, source, tmp_path / "out.csv", text="body", title="headline")
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, classifier: Classifier) -> None:
+    def peak(rows: int) -> int:
+        source = write_input(tmp_path / f"{rows}.jsonl", [{"id": n, "text": TEXT * 4} for n in range(rows)])
+        tracemalloc.start()
+        run(classifier, source, tmp_path / f"out{rows}.jsonl")
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    small = peak(600)
+    assert peak(4800) < 1.5 * small
+
+
+def test_a_ten_megabyte_article_is_classified(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_input(tmp_path / "in.jsonl", [{"text": TEXT * 100_000}])
+    summary, _ = run(classifier, source, tmp_path / "out.jsonl")
+    assert (summary.rows, summary.bad_rows) == (1, 0)
