@@ -1,0 +1,169 @@
+"""The documentation says what there is, and what it says works."""
+
+import asyncio
+import csv
+import html
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer.main
+
+from falsetrue.bundle.card import show
+from falsetrue.bundle.folder import MANIFEST
+from falsetrue.bundle.golden import golden_texts
+from falsetrue.bundle.manifest import Manifest, decode
+from falsetrue.cli.app import app as command_line
+from falsetrue.registry.folder import shipped_folder
+from falsetrue.service.app import STATUS, create_app
+from falsetrue.service.openapi import document
+from falsetrue.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def commands(group: Any, prefix: str = "falsetrue") -> Iterator[tuple[str, Any]]:
+    """Every verb with its full name."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (REFERENCE / "command-line.md").read_text()
+    for name, command in commands(typer.main.get_command(command_line)):
+        assert f"`{name}`" in page
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert not option.startswith("-") or f"`{option}" in page, f"{name} {option}"
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    page = (REFERENCE / "settings.md").read_text()
+    for name, field in Settings.model_fields.items():
+        row = re.search(rf"^\| `FALSETRUE_{name.upper()}`.*$", page, re.MULTILINE)
+        assert row, name
+        default = field.get_default(call_default_factory=False)
+        if isinstance(default, int) and not isinstance(default, bool):
+            assert f"| {default} |" in row[0], name
+
+
+def test_every_route_schema_field_and_problem_is_documented() -> None:
+    page = (REFERENCE / "http.md").read_text()
+    settings = Settings()
+    described = document(create_app(settings), settings)
+    for path, operations in described["paths"].items():
+        for method in operations:
+            assert f"`{method.upper()} {path}`" in page
+    for code in STATUS:
+        assert f"`{code}`" in page
+    for field in described["components"]["schemas"]["ResultOut"]["properties"]:
+        assert f"results[].{field}`" in page
+    for field in described["components"]["schemas"]["ItemIn"]["properties"]:
+        assert f"items[].{field}`" in page
+
+
+def test_every_manifest_field_and_file_is_documented() -> None:
+    page = (REFERENCE / "bundle.md").read_text()
+    for field in Manifest.__struct_fields__:
+        assert f"`{field}`" in page, field
+    for path in shipped_folder().iterdir():
+        assert f"`{path.name}`" in page
+    assert f"{len(golden_texts())} texts in Spanish and English" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_documentation_commands_exist(page: Path) -> None:
+    verbs = dict(commands(typer.main.get_command(command_line)))
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if "falsetrue" in words[:1]:
+                name = " ".join(words[:3]) if words[1:2] == ["models"] else " ".join(words[:2])
+                assert name in verbs or words[1].startswith("--"), line
+                for word in words[2:]:
+                    if word.startswith("--") and name in verbs:
+                        options = [option for each in verbs[name].params for option in each.opts]
+                        assert word in options, line
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.es.md"])
+def test_readme_figures_are_those_of_the_shipped_model(readme: str) -> None:
+    page = (ROOT / readme).read_text()
+    manifest = decode((shipped_folder() / MANIFEST).read_bytes())
+    metrics = manifest.metrics
+    by_auc = sorted(metrics.by_corpus.items(), key=lambda item: item[1]["auc"].value)
+    selective = metrics.selective
+    for estimate in (metrics.accuracy, metrics.auc, selective.precision_false, selective.precision_real):
+        assert show(estimate) in page
+    for name, figures in (by_auc[0], by_auc[-1]):
+        assert f"{name}: AUC {show(figures['auc'])}" in page
+    assert f"{selective.coverage.value:.0%}".replace("%", " %") in page
+    kept = sum(corpus.real + corpus.false for corpus in manifest.corpora)
+    numbers = page.replace(",", "").replace(" ", "")
+    assert str(kept) in numbers
+    assert str(manifest.split.held_out) in numbers
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.es.md"])
+def test_readme_questions_to_the_service_are_answered(readme: str) -> None:
+    page = (ROOT / readme).read_text()
+    asked = []
+    for command in re.findall(r"^curl (.*?)(?=^```|^\w)", page, re.MULTILINE | re.DOTALL):
+        words = shlex.split(command.replace("\\\n", " "))
+        headers = {"content-type": "application/json"} if "-H" in words else {}
+        asked.append((words[0].removeprefix("http://127.0.0.1:8000"), words[words.index("-d") + 1], headers))
+    answers = asyncio.run(ask(asked))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert readme == "README.es.md" or answers[0].text in page
+
+
+async def ask(asked: list[tuple[str, str, dict[str, str]]]) -> list[httpx.Response]:
+    """Post each body to each path of the shipped model's service."""
+    app = create_app(Settings())
+    await app.state.serving.load()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return [await client.post(path, content=body, headers=headers) for path, body, headers in asked]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.es.md"])
+def test_readme_commands_run(readme: str, tmp_path: Path) -> None:
+    rows = [["title", "text"], ["Budget", "The ministry said on Tuesday that the vote would take place next week."]]
+    with (tmp_path / "news.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    page = (ROOT / readme).read_text()
+    for line in re.findall(r"^falsetrue (?:check|predict) .*$", page, re.MULTILINE):
+        command = [sys.executable, "-m", *shlex.split(line)]
+        answered = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert answered.returncode == 0, answered.stderr
+    assert (tmp_path / "scored.parquet").exists()
+
+
+def test_the_picture_is_made_from_its_source() -> None:
+    drawn = (ROOT / "docs" / "images" / "architecture.svg").read_text()
+    for label in re.findall(r'label="([^"]+)"', (ROOT / "docs" / "images" / "architecture.dot").read_text()):
+        for line in label.split("\\n"):
+            assert line in html.unescape(drawn).replace("\xa0", " "), line
+
+
+def test_no_page_names_this_machine_or_a_registry() -> None:
+    for page in PAGES:
+        text = page.read_text()
+        assert not re.search(r"/(work|root|home)/", text), page
