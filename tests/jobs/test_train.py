@@ -31,9 +31,9 @@ class Phases(Quiet):
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def phase(self, name: str, total: int | None = None) -> None:
+    def phase(self, name: str, total: int | None = None, unit: str = "") -> None:
         """Remember one."""
-        del total
+        del total, unit
         self.names.append(name)
 
 

@@ -42,11 +42,11 @@ class Bar:
             self._finish(well=error is None)
             self._bar.stop()
 
-    def phase(self, name: str, total: int | None = None) -> None:
+    def phase(self, name: str, total: int | None = None, unit: str = "") -> None:
         """A new line for a new phase."""
         if self._bar is not None:
             self._finish(well=True)
-            self._task = self._bar.add_task(name, total=total)
+            self._task = self._bar.add_task(name, total=total, unit=unit)
 
     def at(self, done: int) -> None:
         """Move the bar."""
@@ -61,15 +61,40 @@ class Bar:
 
 def _rich_bar() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        """Steps a second, in the unit of the phase."""
+
+        def render(self, task: Task) -> Text:
+            """Nothing for a phase without steps."""
+            return Text(rate(task.finished_speed or task.speed, task.fields["unit"]))
 
     return Progress(
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description:24}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
+        RateColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
+
+
+def rate(steps_a_second: float | None, unit: str) -> str:
+    """A rate for people: megabytes for bytes, else the unit itself; empty where nothing is counted."""
+    if not steps_a_second or not unit:
+        return ""
+    return f"{steps_a_second / 1e6:.1f} MB/s" if unit == "bytes" else f"{steps_a_second:,.0f} {unit}/s"

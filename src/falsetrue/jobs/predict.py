@@ -63,7 +63,7 @@ def predict(
             table.require(prediction.title)
         kept = _kept_columns(table, prediction)
         columns = ["line", *kept.values(), *VERDICT]
-        progress.phase("classify", table.size)
+        progress.phase("classify", table.size, "bytes" if table.source else "rows")
         with open_output(
             prediction.destination,
             columns,
@@ -73,7 +73,7 @@ def predict(
         ) as writer:
             for batch in _batches(table, prediction.text):
                 writer.write(_score(batch, prediction, classifier, policy, kept=kept, summary=summary, report=report))
-                progress.at(table.source.tell() if table.source and table.size is not None else summary.rows)
+                progress.at(summary.rows if table.source is None or table.size is None else table.source.tell())
     return summary
 
 

@@ -6,8 +6,8 @@ from typing import Protocol
 class Progress(Protocol):
     """A listener."""
 
-    def phase(self, name: str, total: int | None = None) -> None:
-        """A new phase begins, of ``total`` steps where that is known."""
+    def phase(self, name: str, total: int | None = None, unit: str = "") -> None:
+        """A new phase begins, of ``total`` steps where that is known; ``unit`` names a step: ``bytes`` or ``rows``."""
         ...
 
     def at(self, done: int) -> None:
@@ -18,7 +18,7 @@ class Progress(Protocol):
 class Quiet:
     """Listens to nothing."""
 
-    def phase(self, name: str, total: int | None = None) -> None:
+    def phase(self, name: str, total: int | None = None, unit: str = "") -> None:
         """Ignore."""
 
     def at(self, done: int) -> None:
