@@ -1,0 +1,84 @@
+"""The wheel holds all that serving needs, and little else."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+MAX_BYTES = 5_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that the checkout stays as it is."""
+    source = tmp_path_factory.mktemp("source")
+    shutil.copytree(root / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, source)
+    built = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", source / "dist", source],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    (path,) = (source / "dist").glob("*.whl")
+    return path
+
+
+def names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_it_holds_every_file_of_the_package(root: Path, wheel: Path) -> None:
+    """Code, the shipped model, golden texts, templates, static files, translations and the typing marker."""
+    package = root / "src" / "falsetrue"
+    left_out = {"__pycache__"}
+    sources = {".po", ".pot"}  # of translations: what is served is compiled from them
+    here = {
+        PurePosixPath("falsetrue", *path.relative_to(package).parts).as_posix()
+        for path in package.rglob("*")
+        if path.is_file() and not left_out & set(path.parts) and path.suffix not in sources
+    }
+    assert here - names(wheel) == set()
+
+
+@pytest.mark.parametrize(
+    "needed",
+    [
+        "py.typed",
+        "bundle/golden.json",
+        "shipped/manifest.json",
+        "shipped/scorer.safetensors",
+        "shipped/model_final.joblib",
+        "shipped/baseline.json",
+        "shipped/card.md",
+        "service/templates/",
+        "service/static/",
+        "service/locale/",
+    ],
+)
+def test_it_holds_what_serving_needs(wheel: Path, needed: str) -> None:
+    found = [name for name in names(wheel) if name.startswith(f"falsetrue/{needed}")]
+    assert found, f"{needed} is not in {wheel.name}"
+
+
+def test_it_is_small(wheel: Path) -> None:
+    assert wheel.stat().st_size <= MAX_BYTES
+
+
+def test_it_carries_its_licences(root: Path, wheel: Path) -> None:
+    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["license-files"]
+    for name in declared:
+        assert [entry for entry in names(wheel) if entry.endswith(f".dist-info/licenses/{name}")], name
+
+
+def test_it_leaves_the_checkouts_own_files_out(wheel: Path) -> None:
+    """``main.py`` serves from a checkout; installed, it would take a name that is everybody's."""
+    top = {PurePosixPath(name).parts[0] for name in names(wheel)}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"falsetrue"}
