@@ -82,9 +82,11 @@ lock:
 LOCK = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 messages: $(VENV_DEV)/ready
-	$(VENV_DEV)/bin/pybabel extract --quiet -F babel.cfg --omit-header -o src/falsetrue/service/locale/messages.pot src/falsetrue/service
-	$(VENV_DEV)/bin/pybabel update --quiet -i src/falsetrue/service/locale/messages.pot -d src/falsetrue/service/locale
-	$(VENV_DEV)/bin/pybabel compile --quiet -d src/falsetrue/service/locale
+	@mkdir -p build
+	$(VENV_DEV)/bin/pybabel -q extract -F babel.cfg -k mark --no-location --omit-header -o build/falsetrue.pot .
+	$(VENV_DEV)/bin/pybabel -q update -i build/falsetrue.pot -d $(LOCALE) -D falsetrue -l es -N --ignore-obsolete --ignore-pot-creation-date -w 120
+	$(VENV_DEV)/bin/pybabel -q compile -d $(LOCALE) -D falsetrue
+LOCALE = src/falsetrue/service/locale
 
 screenshots: $(VENV_DEV)/ready
 	$(VENV_DEV)/bin/python docs/images/take_screenshots.py

@@ -1,10 +1,194 @@
-"""The page."""
+"""The page: one form for a text and one for a file, in Spanish and English, that need no JavaScript."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
+from falsetrue.bundle.baseline import ReliabilityBin
+from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
+from falsetrue.model.decision import Policy, Reason
+from falsetrue.service.assets import Assets
+from falsetrue.service.documentation import add_documentation
+from falsetrue.service.language import Notice, examples, format_number, language_of, mark
+from falsetrue.service.legacy import INLINE_CHARACTERS
+from falsetrue.service.problem_pages import ProblemPages
 from falsetrue.service.serving import Serving
+from falsetrue.service.uploads import FileProblem, GivenFile, ScoredFile, score_file
+from falsetrue.service.views import Views
 from falsetrue.settings import Settings
 
+#: Held-out texts in a bin below which "of 100 texts like this one" would say more than we know.
+ENOUGH_SIMILAR = 50
+#: Bytes of a scored file above which it is sent as it is: browsers refuse larger ``data:`` addresses.
+LARGEST_LINKED = 1_000_000
+_PATHS = ("/", "/upload", "/docs")
 
-def add_page(app: FastAPI, serving: Serving, settings: Settings) -> None:
-    """Add the page's routes."""
+
+@dataclass(frozen=True, kw_only=True)
+class TextForm:
+    """The form for a text, as it was sent."""
+
+    title: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileForm:
+    """The form for a file, less the file, which browsers never fill in again."""
+
+    text_column: str = ""
+    title_column: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What is said of one text."""
+
+    found: Classification
+    policy: Policy
+    similar: ReliabilityBin | None  #: ``None`` where no held-out texts are like it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the page shows beside the forms; mostly nothing."""
+
+    text_form: TextForm = TextForm()
+    file_form: FileForm = FileForm()
+    answer: Answer | None = None
+    problem: Notice | None = None  #: with the text
+    scored: ScoredFile | None = None
+    download: str = ""  #: address of the scored file
+    file_problem: Notice | None = None
+
+
+def add_page(app: FastAPI, serving: Serving, settings: Settings, status: Mapping[str, int]) -> None:
+    """Add the page's routes; ``status`` gives the status code of each problem."""
+    assets = Assets()
+    views = Views(assets)
+    page = _Page(views, serving, settings, status)
+    app.add_route("/static/{digest}/{name:path}", assets.respond, include_in_schema=False)
+    app.add_route("/", page.show, include_in_schema=False)
+    app.add_route("/", page.check, methods=["POST"], include_in_schema=False)
+    app.add_route("/upload", page.go_back, include_in_schema=False)
+    app.add_route("/upload", page.upload, methods=["POST"], include_in_schema=False)
+    add_documentation(app, views)
+    app.add_middleware(ProblemPages, render=page.show_problem, paths=_PATHS)
+
+
+class _Page:
+    """The answers to the page's requests."""
+
+    def __init__(self, views: Views, serving: Serving, settings: Settings, status: Mapping[str, int]) -> None:
+        self._views = views
+        self._serving = serving
+        self._settings = settings
+        self._status = status
+
+    async def show(self, request: Request) -> Response:
+        """``GET /``: the empty forms, or one of the examples in them."""
+        example = examples(language_of(request)).get(request.query_params.get("example", ""))
+        form = TextForm(title=example.title, text=example.text) if example else TextForm()
+        return self._render(request, 200, Shown(text_form=form))
+
+    async def check(self, request: Request) -> Response:
+        """``POST /``: the form with what is said of its text."""
+        async with request.form(max_part_size=self._settings.max_body_bytes) as sent:
+            form = TextForm(title=_field(sent, "title"), text=_field(sent, "text"))
+        classifier = self._serving.classifier
+        if len(form.title) + len(form.text) > INLINE_CHARACTERS:
+            found = await asyncio.to_thread(self._classify, classifier, form)
+        else:
+            found = self._classify(classifier, form)
+        if isinstance(found, Answer):
+            return self._render(request, 200, Shown(text_form=form, answer=found))
+        code, problem = self._refused(found, language_of(request))
+        return self._render(request, self._status[code], Shown(text_form=form, problem=problem))
+
+    def _classify(self, classifier: Classifier, form: TextForm) -> Answer | Refusal:
+        policy = classifier.policies.default
+        item = Item(title=form.title, text=form.text)
+        (found,) = classifier.classify([item], policy, longest=self._settings.max_text_bytes)
+        if isinstance(found, Refusal):
+            return found
+        return Answer(found=found, policy=policy, similar=_similar(classifier, found))
+
+    def _refused(self, refusal: Refusal, language: str) -> tuple[str, Notice]:
+        """The code of the problem and its sentence."""
+        if refusal is Refusal.EMPTY:
+            return "empty_text", Notice(message=mark("Write or paste a text first: the text is empty."))
+        limit = format_number(self._settings.max_text_bytes, 0, language)
+        message = mark("The text is too long: about %(limit)s letters can be checked at once. Paste a part of it.")
+        return "text_too_long", Notice(message=message, values={"limit": limit})
+
+    async def go_back(self, _request: Request) -> Response:
+        """``GET /upload``: somebody reloads, or switches language on, the answer to a file."""
+        return RedirectResponse("/#file", 303)
+
+    async def upload(self, request: Request) -> Response:
+        """``POST /upload``: what came of a file, with a link to the scored one, or that file itself."""
+        classifier = self._serving.classifier
+        async with request.form() as sent:
+            form = FileForm(text_column=_field(sent, "text_column"), title_column=_field(sent, "title_column"))
+            shown = Shown(file_form=form)
+            try:
+                scored = await asyncio.to_thread(self._score, sent, form, classifier)
+            except FileProblem as problem:
+                shown = replace(shown, file_problem=problem.notice)
+                return self._render(request, self._status[problem.code], shown)
+        if len(scored.content) > LARGEST_LINKED:
+            disposition = f'attachment; filename="{scored.name}"'
+            return Response(scored.content, headers={"content-disposition": disposition}, media_type="text/csv")
+        address = "data:text/csv;charset=utf-8;base64," + base64.b64encode(scored.content).decode()
+        return self._render(request, 200, replace(shown, scored=scored, download=address))
+
+    def _score(self, sent: FormData, form: FileForm, classifier: Classifier) -> ScoredFile:
+        file = sent.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            raise FileProblem("unusable_file", Notice(message=mark("Choose a file first.")))
+        given = GivenFile(
+            name=file.filename,
+            content=file.file,
+            text_column=form.text_column.strip(),
+            title_column=form.title_column.strip(),
+        )
+        return score_file(given, classifier, self._settings.max_upload_rows)
+
+    def _render(self, request: Request, status: int, shown: Shown) -> Response:
+        manifest = self._serving.classifier.manifest
+        return self._views.render(
+            request,
+            "page.html",
+            status,
+            shown=shown,
+            manifest=manifest,
+            learnt_from=sum(corpus.real + corpus.false for corpus in manifest.corpora),
+            max_rows=self._settings.max_upload_rows,
+        )
+
+    def show_problem(self, request: Request, status: int, code: str) -> Response:
+        """A page that says why there is none."""
+        loading = code == "not_ready" and not self._serving.failed
+        response = self._views.render(request, "problem.html", status, code=code, loading=loading)
+        if loading and request.method == "GET":
+            response.headers["refresh"] = "2"
+        return response
+
+
+def _field(sent: FormData, name: str) -> str:
+    value = sent.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _similar(classifier: Classifier, found: Classification) -> ReliabilityBin | None:
+    """Held-out texts that scored like it, unless they are unlike it in another way."""
+    if set(found.reasons) - {Reason.NEAR_THRESHOLD}:
+        return None
+    similar = classifier.similar(found.p_real)
+    return similar if similar.texts >= ENOUGH_SIMILAR else None

@@ -1,0 +1,220 @@
+"""A file given to the page: checked, scored through temporary files, and given back; nothing is kept."""
+
+import re
+import shutil
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+
+from falsetrue.errors import InputError, RowError
+from falsetrue.jobs.classify import Classifier
+from falsetrue.jobs.predict import Prediction, Summary, predict
+from falsetrue.jobs.progress import Quiet
+from falsetrue.news.reading import FORMATS, Table, open_table
+from falsetrue.service.language import Notice, mark
+
+#: Columns looked for where the visitor names none; upper and lower case alike.
+TEXT_COLUMNS = ("text", "texto")
+TITLE_COLUMNS = ("title", "titulo", "título")
+#: Bad rows named one by one; the rest are counted.
+BAD_ROWS_SHOWN = 20
+#: Bytes that a Parquet file may hold once unpacked.
+LARGEST_UNPACKED = 64 * 1024 * 1024
+
+
+class FileProblem(Exception):  # noqa: N818 - it carries a problem in the sense of RFC 9457
+    """A file that cannot be scored. ``code`` is for machines, ``notice`` for people."""
+
+    def __init__(self, code: str, notice: Notice) -> None:
+        super().__init__(code)
+        self.code = code
+        self.notice = notice
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenFile:
+    """What the visitor gave."""
+
+    name: str
+    content: IO[bytes]
+    text_column: str  #: empty: look for one of :data:`TEXT_COLUMNS`
+    title_column: str  #: empty: look for one of :data:`TITLE_COLUMNS`
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredFile:
+    """What came of it."""
+
+    name: str  #: for the download
+    content: bytes  #: CSV
+    summary: Summary
+    bad_rows: list[tuple[int, Notice]] = field(default_factory=list)  #: line and problem of the first few
+
+
+def score_file(given: GivenFile, classifier: Classifier, max_rows: int) -> ScoredFile:
+    """Score every row with the default policy; raises :class:`FileProblem` where the file cannot be used."""
+    suffix = Path(given.name).suffix.lower()
+    if suffix not in FORMATS:
+        raise FileProblem("unusable_file", _UNKNOWN_FORMAT)
+    with TemporaryDirectory(prefix="falsetrue-") as folder:
+        source = Path(folder) / f"given{suffix}"
+        with source.open("wb") as file:
+            shutil.copyfileobj(given.content, file)
+        try:
+            return _score(given, str(source), classifier, max_rows)
+        except RowError as error:
+            raise FileProblem("unusable_file", in_row(error.line, explain(error.problem))) from error
+        except InputError as error:
+            problem = explain(str(error).removeprefix(str(source)))
+            message = mark("The file cannot be used: %(problem)s.")
+            raise FileProblem("unusable_file", Notice(message=message, values={"problem": problem})) from error
+
+
+def _score(given: GivenFile, source: str, classifier: Classifier, max_rows: int) -> ScoredFile:
+    if source.endswith(".parquet"):
+        _check_parquet(source, max_rows)
+    text, title = _inspect(given, source, max_rows)
+    destination = Path(source).with_name("scored.csv")
+    prediction = Prediction(source=source, destination=str(destination), text=text, title=title)
+    bad_rows: list[tuple[int, Notice]] = []
+
+    def report(line: int, problem: str) -> None:
+        if len(bad_rows) < BAD_ROWS_SHOWN:
+            bad_rows.append((line, explain(problem)))
+
+    summary = predict(prediction, classifier, classifier.policies.default, progress=Quiet(), report=report)
+    return ScoredFile(
+        name=f"{_plain(Path(given.name).stem)}-scored.csv",
+        content=destination.read_bytes(),
+        summary=summary,
+        bad_rows=bad_rows,
+    )
+
+
+def _plain(stem: str) -> str:
+    """A name that is safe in a header and on any disk."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:60] or "news"
+
+
+def _inspect(given: GivenFile, source: str, max_rows: int) -> tuple[str, str | None]:
+    """The columns to use; raises :class:`FileProblem` where there is no such column, or too many rows."""
+    with open_table(source) as table:
+        text = _column(table, given.text_column, TEXT_COLUMNS)
+        title = _column(table, given.title_column, TITLE_COLUMNS)
+        rows = sum(1 for _ in islice(table.rows, max_rows + 1))
+        if text is None:
+            raise FileProblem("unusable_file", _no_column(table, given.text_column or TEXT_COLUMNS[0]))
+        if title is None and given.title_column:
+            raise FileProblem("unusable_file", _no_column(table, given.title_column))
+    if rows > max_rows:
+        raise _too_many_rows(max_rows)
+    if rows == 0:
+        raise FileProblem("unusable_file", Notice(message=mark("The file has a header but no rows.")))
+    return text, title
+
+
+def _too_many_rows(max_rows: int) -> FileProblem:
+    message = mark(
+        "The file has more than %(rows)s rows. Split it, or score it on your own machine with falsetrue predict."
+    )
+    return FileProblem("too_many_rows", Notice(message=message, values={"rows": max_rows}))
+
+
+def _column(table: Table, named: str, usual: tuple[str, ...]) -> str | None:
+    if named:
+        return named if named in table.columns else None
+    there = {column.lower(): column for column in reversed(table.columns)}
+    return next((there[name] for name in usual if name in there), None)
+
+
+def _no_column(table: Table, column: str) -> Notice:
+    message = mark("There is no column “%(column)s”. The columns are: %(columns)s.")
+    return Notice(message=message, values={"column": column[:80], "columns": ", ".join(table.columns[:20])[:400]})
+
+
+def _check_parquet(source: str, max_rows: int) -> None:
+    """Refuse a Parquet file that is small but unpacks to a huge one.
+
+    Text that is stored once and repeated by reference is counted as often as it is repeated.
+    """
+    import pyarrow  # noqa: PLC0415 - 0.1 s that only Parquet files should cost
+    import pyarrow.parquet  # noqa: PLC0415
+
+    try:
+        metadata = pyarrow.parquet.read_metadata(source)
+    except (pyarrow.ArrowException, OSError):
+        return  # open_table says what is wrong with it
+    if metadata.num_rows > max_rows:
+        raise _too_many_rows(max_rows)
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    values = max((group.column(at).num_values for group in groups for at in range(metadata.num_columns)), default=0)
+    if sum(group.total_byte_size for group in groups) > LARGEST_UNPACKED or values > metadata.num_rows:
+        raise FileProblem("unusable_file", _TOO_COMPLEX)
+    _check_repeated_text(source)
+
+
+def _check_repeated_text(source: str) -> None:
+    import pyarrow  # noqa: PLC0415
+    import pyarrow.compute  # noqa: PLC0415
+    import pyarrow.parquet  # noqa: PLC0415
+
+    schema = pyarrow.parquet.read_schema(source)
+    texts = [name for name, kind in zip(schema.names, schema.types, strict=True) if _is_text(kind)]
+    try:
+        table = pyarrow.parquet.ParquetFile(source, read_dictionary=texts).read(columns=texts)
+        lengths = [_text_bytes(chunk, pyarrow.compute) for column in table.columns for chunk in column.chunks]
+    except (pyarrow.ArrowException, OSError):
+        return
+    if sum(lengths) > LARGEST_UNPACKED:
+        raise FileProblem("unusable_file", _TOO_COMPLEX)
+
+
+def _text_bytes(chunk: Any, compute: Any) -> int:
+    """Bytes of text in a chunk once every reference is replaced by what it refers to."""
+    if not hasattr(chunk, "dictionary"):
+        return compute.sum(compute.binary_length(chunk)).as_py() or 0
+    return compute.sum(compute.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
+
+
+def _is_text(kind: object) -> bool:
+    return str(kind) in {"string", "large_string", "binary", "large_binary"}
+
+
+# --- what the readers say, as messages that can be translated ---------------------------------------
+
+_UNKNOWN_FORMAT = Notice(message=mark("The file's name must end in .csv, .tsv, .jsonl, .ndjson or .parquet."))
+_TOO_COMPLEX = Notice(
+    message=mark("The Parquet file is too large once unpacked, or has nested columns. Save it as CSV or JSON Lines.")
+)
+_PROBLEMS = [
+    (r"the text is empty", mark("the text is empty")),
+    (
+        r"(?P<found>\d+) fields where the header has (?P<expected>\d+)",
+        mark("fields here: %(found)s, in the header: %(expected)s"),
+    ),
+    (r"byte (?P<byte>0x[0-9A-F]{2}) is not UTF-8", mark("byte %(byte)s is not UTF-8; save the file as UTF-8")),
+    (r"not readable as CSV", mark("not readable as CSV")),
+    (r"not a JSON object", mark("not a JSON object")),
+    (r"column (?P<column>.+) holds \w+, not text", mark("column %(column)s holds something else than text")),
+    (r"longer than (?P<bytes>\d+) bytes", mark("longer than %(bytes)s bytes")),
+    (r"the file is empty", mark("the file is empty")),
+    (r"the header is blank", mark("the header is blank")),
+    (r"the column (?P<column>.+) stands twice", mark("the column %(column)s stands twice in the header")),
+    (r"not a Parquet file|not a readable file", mark("this is not a Parquet file, or a damaged one")),
+    (r"the Parquet data cannot be read", mark("the Parquet data cannot be read from here on; the file is damaged")),
+]
+
+
+def explain(problem: str) -> Notice:
+    """What the readers of files say in English, as a message that can be translated."""
+    for pattern, message in _PROBLEMS:
+        if found := re.search(pattern, problem):
+            return Notice(message=message, values=found.groupdict())
+    return Notice(message="%(problem)s", values={"problem": problem.lstrip(": ")})
+
+
+def in_row(line: int, notice: Notice) -> Notice:
+    """The same, naming the line; its own sentence is translated first."""
+    return Notice(message=mark("Line %(line)s: %(problem)s."), values={"line": line, "problem": notice})

@@ -1,0 +1,67 @@
+"""Templates to answers, in the visitor's language."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from falsetrue import __version__
+from falsetrue.service.assets import Assets
+from falsetrue.service.language import (
+    COOKIE,
+    LANGUAGES,
+    chosen_language,
+    examples,
+    format_number,
+    language_of,
+    translations,
+)
+
+_YEAR = 365 * 24 * 3600
+
+
+class Views:
+    """Renders the templates; one environment for each language."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._environments = {language: _environment(language, assets) for language in LANGUAGES}
+
+    def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page in the language of the request; a switch of language is remembered in a cookie."""
+        language = language_of(request)
+        content = self._environments[language].get_template(template).render(values)
+        headers = {
+            "cache-control": "no-cache" if request.method == "GET" else "no-store",
+            "content-language": language,
+            "vary": "Accept-Language, Cookie",
+        }
+        response = HTMLResponse(content, status, headers)
+        if chosen_language(request):
+            secure = request.url.scheme == "https"
+            response.set_cookie(COOKIE, language, max_age=_YEAR, httponly=True, samesite="lax", secure=secure)
+        return response
+
+
+def _environment(language: str, assets: Assets) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("falsetrue.service"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    # The extension adds the method, which type checkers cannot know.
+    environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["number"] = lambda value, digits=0: format_number(value, digits, language)
+    environment.globals |= {
+        "asset": assets.url,
+        "examples": examples(language).values(),
+        "language": language,
+        "languages": LANGUAGES,
+        "translate": translations(language).gettext,
+        "version": __version__,
+    }
+    return environment
