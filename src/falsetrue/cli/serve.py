@@ -24,6 +24,7 @@ def serve(
 
     Every option has a setting FALSETRUE_… in the environment; options win.
     """
+    from falsetrue.service.server import check_address
     from falsetrue.service.server import serve as run
     from falsetrue.settings import load_settings
     from falsetrue.wiring import check_servable
@@ -43,6 +44,7 @@ def serve(
             "front, and say --allow-anonymous"
         )
     check_servable(settings)
+    check_address(settings)
     print_error(f"falsetrue: serving on http://{settings.host}:{settings.port} to anybody who can reach it")
     run(settings)
 

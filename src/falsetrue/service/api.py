@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from falsetrue.bundle.manifest import CorpusRecord, MetricsRecord, PolicyRecord
+from falsetrue.errors import PolicyError
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
-from falsetrue.model.decision import Outcome, Reason
+from falsetrue.model.decision import Outcome, Policy, Reason
 from falsetrue.service.body import media_type, read_json
 from falsetrue.service.legacy import INLINE_CHARACTERS
 from falsetrue.service.problems import RequestProblem
@@ -105,15 +106,26 @@ async def classify_items(request: Request, serving: Serving, settings: Settings)
             "too_many_items", f"more than {settings.max_items} items; send fewer at a time", where=["items"]
         )
     classifier = serving.classifier
-    if sum(len(item.text) for item in body.items) > INLINE_CHARACTERS:
-        answer = await asyncio.to_thread(_answer, classifier, body, settings.max_text_bytes)
+    policy = _find_policy(classifier, body.policy)
+    if sum(len(item.text) + len(item.title or "") for item in body.items) > INLINE_CHARACTERS:
+        answer = await asyncio.to_thread(_answer, classifier, body, policy, settings.max_text_bytes)
     else:
-        answer = _answer(classifier, body, settings.max_text_bytes)
+        answer = _answer(classifier, body, policy, settings.max_text_bytes)
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
-def _answer(classifier: Classifier, body: ClassificationsIn, longest: int) -> ClassificationsOut:
-    policy = classifier.policies.find(body.policy)
+def _find_policy(classifier: Classifier, reference: str | None) -> Policy:
+    """The policy asked for. Its own error would repeat what was sent."""
+    try:
+        return classifier.policies.find(reference)
+    except PolicyError as error:
+        known = ", ".join(classifier.policies.references())
+        raise RequestProblem(
+            "unknown_policy", f"there is no such policy; there are {known}", where=["policy"]
+        ) from error
+
+
+def _answer(classifier: Classifier, body: ClassificationsIn, policy: Policy, longest: int) -> ClassificationsOut:
     items = [Item(text=item.text, title=item.title) for item in body.items]
     found = classifier.classify(items, policy, longest=longest)
     return ClassificationsOut(

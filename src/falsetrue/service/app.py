@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from falsetrue import __version__
@@ -18,7 +19,7 @@ from falsetrue.jobs.classify import Classifier
 from falsetrue.service import api, legacy, page
 from falsetrue.service.body import BodyLimit
 from falsetrue.service.draining import drain_on_sigterm
-from falsetrue.service.headers import SecurityHeaders
+from falsetrue.service.headers import HEADERS, SecurityHeaders
 from falsetrue.service.openapi import document
 from falsetrue.service.problems import RequestProblem, problem_response
 from falsetrue.service.serving import Serving
@@ -29,13 +30,21 @@ from falsetrue.wiring import load_classifier
 STATUS = {
     "body_too_large": 413,
     "body_too_slow": 408,
+    "empty_text": 422,
     "invalid_body": 422,
     "invalid_json": 422,
     "not_ready": 503,
+    "text_too_long": 413,
     "too_many_items": 413,
+    "too_many_rows": 413,
     "unknown_policy": 422,
     "unsupported_media_type": 415,
+    "unusable_file": 422,
 }
+
+#: Threads for what takes long. Scoring holds the interpreter's lock: of 16 batches of 5 MB at once each thread more
+#: makes none faster and all small requests slower (99th percentile 65 ms with one thread, 670 ms with Python's six).
+_SCORING_THREADS = 1
 
 
 def create_app(settings: Settings | None = None, *, load: Callable[[], Classifier] | None = None) -> FastAPI:
@@ -46,6 +55,7 @@ def create_app(settings: Settings | None = None, *, load: Callable[[], Classifie
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         drain_on_sigterm(serving, settings.drain_seconds)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_SCORING_THREADS, "scoring"))
         loading = asyncio.create_task(serving.load())
         yield
         await loading
@@ -66,7 +76,7 @@ def create_app(settings: Settings | None = None, *, load: Callable[[], Classifie
     app.openapi = partial(document, app, settings)  # type: ignore[method-assign]
     _add_error_handlers(app)
     _add_routes(app, serving, settings)
-    page.add_page(app, serving, settings)
+    page.add_page(app, serving, settings, STATUS)
     return app
 
 
@@ -91,9 +101,9 @@ def _add_routes(app: FastAPI, serving: Serving, settings: Settings) -> None:
 
     app.add_api_route("/falsetrue", classify_texts, methods=["POST"])
     app.add_api_route("/v1/classifications", classify_items, methods=["POST"])
-    app.add_api_route("/v1/model", get_model, methods=["GET"])
-    app.add_api_route("/healthz", healthz, methods=["GET"])
-    app.add_api_route("/readyz", readyz, methods=["GET"])
+    app.add_api_route("/v1/model", get_model, methods=["GET", "HEAD"])
+    app.add_api_route("/healthz", healthz, methods=["GET", "HEAD"])
+    app.add_api_route("/readyz", readyz, methods=["GET", "HEAD"])
 
 
 # --- errors to answers -----------------------------------------------------------------------------
@@ -103,6 +113,7 @@ def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestProblem, _on_request_problem)
     app.add_exception_handler(FalsetrueError, _on_falsetrue_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(Exception, _on_anything_else)
 
 
@@ -126,6 +137,12 @@ async def _on_http_exception(request: Request, error: Any) -> Response:
     return problem_response(request.url.path, error.status_code, problem)
 
 
+async def _on_client_gone(_request: Request, _error: Exception) -> Response:
+    """Nobody reads this: it is here so that a client that hangs up leaves no traceback in the log."""
+    return Response(status_code=400)
+
+
 async def _on_anything_else(request: Request, _error: Exception) -> Response:
-    problem = RequestProblem("internal", "something went wrong here; the log has the details")
+    # Whoever answers this stands outside all middleware.
+    problem = RequestProblem("internal", "something went wrong here; the log has the details", headers=HEADERS)
     return problem_response(request.url.path, 500, problem)

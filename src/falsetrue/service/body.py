@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +14,12 @@ from falsetrue.service.problems import RequestProblem, problem_response
 
 Body = TypeVar("Body")
 _PATH = re.compile(r" - at `\$([^`]*)`$")
+
+
+#: What is still read, and thrown away, of a body that was answered before it had all arrived: times the largest body.
+_LINGER_BODIES = 4
+#: ... and for how long, in seconds.
+_LINGER_SECONDS = 1.0
 
 
 class BodyLimit:
@@ -27,58 +35,77 @@ class BodyLimit:
         self._status = status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, with a ``receive`` that counts."""
+        """Pass the request on, with a ``receive`` that counts and a ``send`` that knows whether all was read."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answered = False
-
-        async def noting_send(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
-        try:
-            self._check_declared(scope)
-            await self._app(scope, self._counting(receive), noting_send)
-        except RequestProblem as problem:
-            if answered:
-                raise
+        exchange = _Exchange(scope, receive, send, self._max_bytes, self._seconds)
+        if exchange.declared > self._max_bytes:
+            problem = exchange.too_large()
             response = problem_response(scope["path"], self._status[problem.code], problem)
-            # What is still under way would be read as the next request.
-            response.headers["connection"] = "close"
-            await response(scope, receive, send)
+            await response(scope, exchange.receive, exchange.send)
+        else:
+            await self._app(scope, exchange.receive, exchange.send)
 
-    def _check_declared(self, scope: Scope) -> None:
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self._max_bytes:
-                raise self._too_large()
 
-    def _too_large(self) -> RequestProblem:
+class _Exchange:
+    """One request body as it arrives, and its answer as it leaves.
+
+    A body answered before it was read would be taken for the next request, or be streamed for ever: the connection
+    is closed then, but only after the client had time to finish, as one that sends before it reads would lose the
+    answer.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_bytes: int, seconds: float) -> None:
+        self._receive = receive
+        self._send = send
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        self._deadline = asyncio.get_running_loop().time() + seconds
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "0")
+        self.declared = int(length) if length.isdecimal() else 0
+        self._seen = 0
+        self._unread = self.declared > 0 or "transfer-encoding" in headers
+
+    def too_large(self) -> RequestProblem:
         return RequestProblem("body_too_large", f"the body is larger than {self._max_bytes} bytes; send less at a time")
 
-    def _counting(self, receive: Receive) -> Receive:
-        seen = 0
-        complete = False
-        deadline = asyncio.get_running_loop().time() + self._seconds
+    async def receive(self) -> Message:
+        if not self._unread:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise RequestProblem("body_too_slow", f"the body took more than {self._seconds:g} seconds") from error
+        self._count(message)
+        if self._seen > self._max_bytes:
+            raise self.too_large()
+        return message
 
-        async def counting_receive() -> Message:
-            nonlocal seen, complete
-            if complete:
-                return await receive()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    message = await receive()
-            except TimeoutError as error:
-                raise RequestProblem("body_too_slow", f"the body took more than {self._seconds:g} seconds") from error
-            if message["type"] == "http.request":
-                seen += len(message.get("body", b""))
-                complete = not message.get("more_body", False)
-                if seen > self._max_bytes:
-                    raise self._too_large()
-            return message
+    def _count(self, message: Message) -> None:
+        self._seen += len(message.get("body", b""))
+        self._unread = message["type"] == "http.request" and message.get("more_body", False)
 
-        return counting_receive
+    async def send(self, message: Message) -> None:
+        if not self._unread:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["connection"] = "close"
+            await self._send(message)
+        elif message.get("more_body", False):
+            await self._send(message)
+        else:
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            await self._send({"type": "http.response.body"})
+
+    async def _linger(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while self._unread and self._seen <= _LINGER_BODIES * self._max_bytes:
+                    self._count(await self._receive())
 
 
 def media_type(request: Request) -> str:

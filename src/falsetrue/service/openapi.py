@@ -62,7 +62,7 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
 
 
 def _build(app: FastAPI, settings: Settings) -> dict[str, Any]:
-    schema = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
+    schema = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=[])
     references, components = schema_of(Texts, Answer, ClassificationsIn, ClassificationsOut, ModelCardOut)
     texts, answer, items, results, card = references
     limited_schema(components, settings)
@@ -82,6 +82,11 @@ def _build(app: FastAPI, settings: Settings) -> dict[str, Any]:
     return schema
 
 
+_TEXT = "The ministry said on Tuesday that the vote on the budget would take place next week, an official added."
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "classifyTexts": {"texts": [_TEXT]},
+    "classifyItems": {"items": [{"id": "a1", "title": "Budget vote next week", "text": _TEXT}]},
+}
 _LEGACY_ERRORS = (408, 413, 422, 503)
 _ITEM_ERRORS = (408, 413, 415, 422, 503)
 
@@ -96,7 +101,9 @@ def _operation(
         "200": {"description": "the answer", "content": {"application/json": {"schema": answer}}}
     }
     responses |= {str(code): {"description": _MEANINGS[code], "content": content} for code in errors}
-    operation: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
+    tag = "Ask" if body is not None else "About the service"
+    operation: dict[str, Any] = {"operationId": name, "summary": summary, "tags": [tag], "responses": responses}
     if body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        content = {"application/json": {"schema": body, "example": _EXAMPLES[name]}}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation

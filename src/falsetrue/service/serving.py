@@ -20,12 +20,15 @@ class Serving:
         self.failed = False  #: the model could not be loaded, and never will be
 
     async def load(self) -> None:
-        """Load and prove the model in a thread; a failure is logged in one line and remembered."""
+        """Load and prove the model in a thread; a failure is logged, in one line if it was foreseen, and remembered."""
         try:
             self._classifier = await asyncio.to_thread(self._load)
         except FalsetrueError as error:
             self.failed = True
             _log.error("the model cannot be served: %s", error)
+        except Exception:  # noqa: BLE001 - whatever it was, the log must say it now, not when the process stops
+            self.failed = True
+            _log.exception("the model cannot be served, for a reason that nobody foresaw")
 
     def check_ready(self) -> None:
         """Raise :class:`NotReadyError` unless new requests should come here."""

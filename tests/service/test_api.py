@@ -1,0 +1,292 @@
+"""``/v1``: verdicts, per-item errors, policies, and problems."""
+
+import json
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.service.conftest import DISPATCH, LEGACY, MARK, RANT, V1, Served, Start
+
+JSON = {"content-type": "application/json"}
+
+
+def post(client: httpx.Client, body: object, **headers: str) -> httpx.Response:
+    return client.post(V1, content=json.dumps(body).encode(), headers=JSON | headers)
+
+
+def classify(client: httpx.Client, *items: dict[str, Any], **more: Any) -> Any:
+    answer = post(client, {"items": list(items), **more})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+def check_problem(answer: httpx.Response, status: int, code: str) -> Any:
+    """An RFC 9457 problem in every particular; returns it."""
+    problem = answer.json()
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["type"] == f"urn:falsetrue:problem:{code}"
+    assert problem["title"] == HTTPStatus(status).phrase
+    assert problem["status"] == status
+    assert problem["detail"]
+    assert set(problem) <= {"type", "title", "status", "detail", "where"}
+    assert MARK not in answer.text
+    return problem
+
+
+# --- what is answered ------------------------------------------------------------------------------
+
+
+def test_an_answer_has_exactly_the_documented_fields(client: httpx.Client) -> None:
+    answer = classify(client, {"text": DISPATCH})
+    assert set(answer) == {"model", "policy", "results"}
+    assert set(answer["model"]) == {"name", "version"}
+    assert set(answer["results"][0]) == {"id", "label", "is_falsetrue", "p_real", "action", "reasons", "error"}
+
+
+def test_a_dispatch_passes_a_rant_is_flagged_and_a_scrap_is_reviewed(client: httpx.Client) -> None:
+    found = classify(client, {"text": DISPATCH}, {"text": RANT}, {"text": "Hello there."})["results"]
+    assert [(one["label"], one["is_falsetrue"], one["action"]) for one in found] == [
+        ("real", 1, "pass"),
+        ("false", 0, "flag"),
+        ("unsure", None, "review"),
+    ]
+
+
+def test_only_unsure_has_reasons(client: httpx.Client) -> None:
+    found = classify(client, {"text": DISPATCH}, {"text": RANT}, {"text": "Hello there."})["results"]
+    assert [one["reasons"] for one in found[:2]] == [[], []]
+    assert "too_short" in found[2]["reasons"]
+
+
+def test_p_real_is_a_probability_and_agrees_with_the_label(client: httpx.Client) -> None:
+    policy = client.get("/v1/model").json()["policy"]
+    real, false = classify(client, {"text": DISPATCH}, {"text": RANT})["results"]
+    assert policy["real_above"] < real["p_real"] <= 1
+    assert 0 <= false["p_real"] < policy["false_below"]
+
+
+def test_both_routes_say_the_same_of_one_text(client: httpx.Client) -> None:
+    texts = [DISPATCH, RANT, "", DISPATCH[:60], RANT[:60], "¿Qué pasó ayer en Bogotá?"]
+    legacy = client.post(LEGACY, json={"texts": texts}).json()["is_falsetrue"]
+    results = classify(client, *({"text": text} for text in texts))["results"]
+    assert [int(one["p_real"] > 0.5) for one in results if not one["error"]] == legacy[:2] + legacy[3:]
+
+
+def test_the_title_is_joined_to_the_text_as_in_training(client: httpx.Client) -> None:
+    joined, apart = classify(client, {"text": f"{RANT} , {DISPATCH}"}, {"title": RANT, "text": DISPATCH})["results"]
+    assert joined["p_real"] == apart["p_real"]
+
+
+@pytest.mark.parametrize("title", [None, "", " \t"], ids=["null", "empty", "blank"])
+def test_a_title_that_says_nothing_changes_nothing(client: httpx.Client, title: str | None) -> None:
+    without, with_it = classify(client, {"text": DISPATCH}, {"title": title, "text": DISPATCH})["results"]
+    assert without == with_it
+
+
+def test_ids_are_given_back_as_they_are_even_twice_the_same(client: httpx.Client) -> None:
+    ids = ["a", "a", None, "", "ñ\u0000\u2028😀", "x" * 5000]
+    found = classify(client, *({"id": one, "text": RANT} for one in ids))["results"]
+    assert [one["id"] for one in found] == ids
+
+
+def test_the_model_that_answers_is_named(client: httpx.Client) -> None:
+    said = classify(client)["model"]
+    model = client.get("/v1/model").json()
+    assert said == {"name": model["name"], "version": model["version"]}
+
+
+def test_no_items_have_no_results(client: httpx.Client) -> None:
+    assert classify(client)["results"] == []
+
+
+def test_the_model_says_its_limits_and_policies(client: httpx.Client) -> None:
+    model = client.get("/v1/model").json()
+    assert model["limits"] == {"items": 128, "text_bytes": 50_000, "body_bytes": 8 * 1024 * 1024}
+    assert model["policies"] == ["default@1"]
+    assert model["compiled"] is True
+    assert model["corpora"]
+
+
+# --- items that cannot be classified ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [
+        ({"text": ""}, "empty"),
+        ({"text": " \n\t\u2003"}, "empty"),
+        ({"title": "A title alone", "text": ""}, "empty"),
+        ({"text": "x" * 50_001}, "too_long"),
+        ({"text": "é" * 25_001}, "too_long"),
+        ({"text": "😀" * 12_501}, "too_long"),
+        ({"title": "t" * 100, "text": "x" * 49_898}, "too_long"),
+    ],
+    ids=["empty", "blank", "no-text", "ascii-bytes", "two-byte-characters", "four-byte-characters", "with-its-title"],
+)
+def test_one_bad_item_has_an_error_and_the_others_are_answered(
+    client: httpx.Client, item: dict[str, str], code: str
+) -> None:
+    first, bad, last = classify(client, {"text": DISPATCH}, {"id": "bad", **item}, {"text": RANT})["results"]
+    assert (first["label"], last["label"]) == ("real", "false")
+    assert bad["error"]["code"] == code
+    assert bad["error"]["message"]
+    rest = {name: value for name, value in bad.items() if name not in ("id", "error", "reasons")}
+    assert bad["id"] == "bad"
+    assert set(rest.values()) == {None}
+
+
+@pytest.mark.parametrize("text", ["x" * 50_000, "é" * 25_000, "😀" * 12_500], ids=["ascii", "two-byte", "four-byte"])
+def test_a_text_of_exactly_50000_bytes_is_answered(client: httpx.Client, text: str) -> None:
+    assert classify(client, {"text": text})["results"][0]["error"] is None
+
+
+def test_128_items_are_answered(client: httpx.Client) -> None:
+    assert len(classify(client, *[{"text": RANT}] * 128)["results"]) == 128
+
+
+def test_129_items_are_413(client: httpx.Client) -> None:
+    problem = check_problem(post(client, {"items": [{"text": MARK}] * 129}), 413, "too_many_items")
+    assert problem["where"] == ["items"]
+
+
+# --- policies --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_policies(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    folder = tmp_path_factory.mktemp("policies")
+    write_policy(folder, "newsroom@1", "false_below = 0.0\nreal_above = 1.0")
+    write_policy(
+        folder,
+        "newsroom@2",
+        'false_below = 0.999\nreal_above = 0.9999\n[actions]\nfalse = "spike"\nunsure = "ask"\nreal = "print"',
+    )
+    return start(FALSETRUE_POLICIES_FOLDER=str(folder))
+
+
+def write_policy(folder: Path, name: str, content: str) -> None:
+    (folder / f"{name}.toml").write_text(content, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("asked", "used", "label", "action"),
+    [
+        (None, "default@1", "real", "pass"),
+        ("default", "default@1", "real", "pass"),
+        ("newsroom@1", "newsroom@1", "unsure", "review"),
+        ("newsroom@2", "newsroom@2", "false", "spike"),
+        ("newsroom", "newsroom@2", "false", "spike"),
+    ],
+    ids=["none", "models-own", "first-version", "second-version", "newest"],
+)
+def test_a_policy_decides(with_policies: Served, asked: str | None, used: str, label: str, action: str) -> None:
+    answer = classify(with_policies.client, {"text": DISPATCH}, policy=asked)
+    assert answer["policy"] == used
+    assert (answer["results"][0]["label"], answer["results"][0]["action"]) == (label, action)
+
+
+def test_the_policies_of_the_folder_are_listed(with_policies: Served) -> None:
+    assert with_policies.client.get("/v1/model").json()["policies"] == ["default@1", "newsroom@1", "newsroom@2"]
+
+
+@pytest.mark.parametrize("asked", [MARK, f"default@{MARK}", "newsroom@3", "default@1 "])
+def test_an_unknown_policy_is_422_naming_the_known_ones_and_not_itself(with_policies: Served, asked: str) -> None:
+    problem = check_problem(post(with_policies.client, {"items": [], "policy": asked}), 422, "unknown_policy")
+    assert problem["where"] == ["policy"]
+    for known in ("default@1", "newsroom@1", "newsroom@2"):
+        assert known in problem["detail"]
+    assert repr(asked) not in problem["detail"]
+
+
+# --- problems --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({"items": [], MARK: 1}, None),
+        ({"items": [{"text": "a", MARK: MARK}]}, None),
+        ({}, None),
+        ({"items": MARK}, ["items"]),
+        ({"items": [MARK]}, ["items"]),
+        ({"items": [{}]}, ["items"]),
+        ({"items": [{"text": [MARK]}]}, ["items", "text"]),
+        ({"items": [{"text": MARK, "id": 7}]}, ["items", "id"]),
+        ({"items": [{"text": MARK, "title": 7}]}, ["items", "title"]),
+        ({"items": [], "policy": [MARK]}, ["policy"]),
+    ],
+    ids=[
+        "unknown-field",
+        "unknown-field-of-an-item",
+        "no-items",
+        "items-a-string",
+        "item-a-string",
+        "item-without-text",
+        "text-a-list",
+        "id-a-number",
+        "title-a-number",
+        "policy-a-list",
+    ],
+)
+def test_a_wrong_body_is_422_and_says_where(client: httpx.Client, body: object, where: list[str] | None) -> None:
+    problem = check_problem(post(client, body), 422, "invalid_body")
+    if where is not None:
+        assert [part for part in problem["where"] if not part.isdigit()] == where
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/jsonp", "nonsense", ""],
+)
+def test_another_content_type_is_415(client: httpx.Client, declared: str) -> None:
+    check_problem(post(client, {"items": []}, **{"content-type": declared}), 415, "unsupported_media_type")
+
+
+def test_no_content_type_is_415(client: httpx.Client) -> None:
+    check_problem(client.post(V1, content=b'{"items":[]}'), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("declared", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json ;x"])
+def test_a_content_type_may_have_parameters_and_any_case(client: httpx.Client, declared: str) -> None:
+    assert post(client, {"items": []}, **{"content-type": declared}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1", "/v1/nothing", "/v1/classifications/1", "/../etc/passwd", "/%2e%2e/x", f"/{MARK}"]
+)
+def test_a_path_that_is_not_there_is_404(client: httpx.Client, path: str) -> None:
+    check_problem(client.get(path), 404, "http_404")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", V1, {"POST"}),
+        ("PUT", V1, {"POST"}),
+        ("OPTIONS", V1, {"POST"}),
+        ("TRACE", V1, {"POST"}),
+        ("POST", "/v1/model", {"GET", "HEAD"}),
+        ("DELETE", "/healthz", {"GET", "HEAD"}),
+        ("POST", "/readyz", {"GET", "HEAD"}),
+    ],
+)
+def test_another_method_is_405_and_says_which_are_allowed(
+    client: httpx.Client, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = client.request(method, path)
+    check_problem(answer, 405, "http_405")
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+def test_a_body_over_the_limit_is_413(client: httpx.Client) -> None:
+    check_problem(post(client, {"items": [{"text": MARK * 500_000}]}), 413, "body_too_large")
+
+
+def test_a_body_of_exactly_the_limit_is_read(client: httpx.Client) -> None:
+    body = b'{"items":[]}'.ljust(8 * 1024 * 1024)
+    assert client.post(V1, content=body, headers=JSON).status_code == 200
+    check_problem(client.post(V1, content=body + b" ", headers=JSON), 413, "body_too_large")

@@ -1,0 +1,49 @@
+"""Headers that every answer carries, whatever it says."""
+
+import httpx
+import pytest
+from tests.service.conftest import LEGACY, V1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/healthz", 200),
+        ("GET", "/v1/model", 200),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/nothing", 404),
+        ("GET", V1, 405),
+        ("POST", V1, 415),
+        ("POST", LEGACY, 422),
+    ],
+)
+def test_every_answer_forbids_framing_sniffing_and_foreign_code(
+    client: httpx.Client, method: str, path: str, status: int
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+def test_a_body_that_is_too_large_is_answered_with_them_too(client: httpx.Client) -> None:
+    answer = client.post(LEGACY, content=b"x" * 9_000_000)
+    assert answer.status_code == 413
+    assert "content-security-policy" in answer.headers
+
+
+def test_no_answer_says_which_software_serves(client: httpx.Client) -> None:
+    for path in ("/healthz", "/nothing", LEGACY):
+        assert "server" not in client.get(path).headers
+        assert "x-powered-by" not in client.get(path).headers
+
+
+def test_no_answer_sets_a_cookie_or_opens_the_api_to_other_origins(client: httpx.Client) -> None:
+    answer = client.post(LEGACY, json={"texts": []}, headers={"origin": "https://elsewhere.example"})
+    assert "set-cookie" not in answer.headers
+    assert "access-control-allow-origin" not in answer.headers

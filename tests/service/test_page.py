@@ -1,0 +1,537 @@
+"""The page without a browser: what it answers to whom, in which language, and what it refuses."""
+
+import base64
+import csv
+import gzip
+import hashlib
+import html
+import io
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import msgspec
+import pyarrow
+import pyarrow.parquet
+import pytest
+from tests.service.conftest import DISPATCH, MARK, RANT, Served, serve_in_thread
+
+from falsetrue.jobs.classify import Classifier
+from falsetrue.model.decision import DEFAULT_ACTIONS, Outcome, Policy
+from falsetrue.registry.policies import Policies
+from falsetrue.service.app import create_app
+from falsetrue.service.assets import FOLDER
+from falsetrue.service.language import LANGUAGES, examples, preferred
+from falsetrue.settings import Settings
+from falsetrue.wiring import load_classifier
+
+CSV = "text/csv"
+
+
+@pytest.fixture
+def visitor(server: Served) -> Iterator[httpx.Client]:
+    """A new visitor, without cookies, who reads English."""
+    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
+        yield client
+
+
+def words(answer: httpx.Response) -> str:
+    """What a page says, as one line of text."""
+    body = re.sub(r"<(style|script|template)\b.*?</\1>", "", answer.text, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", body)).split())
+
+
+def upload(visitor: httpx.Client, name: str, content: bytes, **columns: str) -> httpx.Response:
+    return visitor.post("/upload", files={"file": (name, content)}, data=columns)
+
+
+def downloaded(answer: httpx.Response) -> list[dict[str, str]]:
+    """The rows of the scored file that a page links to."""
+    link = re.search(r'href="data:text/csv;charset=utf-8;base64,([^"]*)" download="[^"]*"', answer.text)
+    assert link, words(answer)
+    return list(csv.DictReader(io.StringIO(base64.b64decode(link[1]).decode())))
+
+
+# --- languages -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("es", "es"),
+        ("es-CO,es;q=0.9,en;q=0.8", "es"),
+        ("en;q=0.8, es;q=0.9", "es"),
+        ("en-GB, es", "en"),
+        ("fr, es;q=0.2, en;q=0.1", "es"),
+        ("fr, de", "en"),
+        ("*", "en"),
+        ("*;q=0.5, es;q=0.4", "en"),
+        ("en;q=0, *", "es"),
+        ("es;q=0", "en"),
+        ("es;q=nonsense, en", "en"),
+        ("es;q=nan", "en"),
+        ("es;q=7", "en"),
+        (";;;,,,=", "en"),
+        ("ES-es;Q=1.0", "es"),
+    ],
+)
+def test_the_language_is_the_one_the_browser_ranks_highest(header: str, language: str) -> None:
+    assert preferred(header) == language
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Check a text"), ("es", "Revisar un texto")])
+def test_the_page_says_which_language_it_is_in(visitor: httpx.Client, language: str, title: str) -> None:
+    answer = visitor.get("/", headers={"accept-language": language})
+    assert answer.status_code == 200
+    assert answer.headers["content-language"] == language
+    assert answer.headers["vary"] == "Accept-Language, Cookie"
+    assert f'<html lang="{language}">' in answer.text
+    assert title in answer.text
+
+
+def test_a_switch_of_language_is_remembered_in_a_cookie_for_the_page_alone(visitor: httpx.Client) -> None:
+    cookie = visitor.get("/", params={"lang": "es"}).headers["set-cookie"]
+    assert cookie.startswith("falsetrue_language=es;")
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
+    assert visitor.get("/", headers={"accept-language": "en"}).headers["content-language"] == "es"
+    assert visitor.get("/", params={"lang": "en"}).headers["content-language"] == "en"
+
+
+def test_a_language_that_there_is_not_changes_nothing(visitor: httpx.Client) -> None:
+    visitor.cookies.set("falsetrue_language", "xx")
+    answer = visitor.get("/", params={"lang": "../es"}, headers={"accept-language": "es"})
+    assert answer.headers["content-language"] == "es"
+    assert "set-cookie" not in answer.headers
+
+
+# --- one text ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "key", "verdict", "action"),
+    [
+        ("en", "dispatch", "Likely real", "Let it pass"),
+        ("en", "rant", "Likely false", "Flag it"),
+        ("en", "unclear", "No decision", "Have a person review it"),
+        ("es", "dispatch", "Probablemente real", "Dejarla pasar"),
+        ("es", "rant", "Probablemente falsa", "Marcarla"),
+        ("es", "unclear", "Sin decisión", "Que la revise una persona"),
+    ],
+)
+def test_each_example_shows_what_it_is_meant_to_show(
+    visitor: httpx.Client, language: str, key: str, verdict: str, action: str
+) -> None:
+    example = examples(language)[key]
+    form = {"title": example.title, "text": example.text}
+    answer = visitor.post("/", params={"lang": language}, data=form)
+    assert answer.status_code == 200
+    assert f"<title>{verdict} · falsetrue</title>" in answer.text
+    assert re.search(rf"<h2 id=\"result-heading\">.*{verdict}</h2>", answer.text)
+    assert action in words(answer)
+
+
+def test_an_example_fills_the_form(visitor: httpx.Client) -> None:
+    example = examples("es")["rant"]
+    answer = visitor.get("/", params={"example": "rant", "lang": "es"})
+    assert html.escape(example.title, quote=False) in html.unescape(answer.text)
+    assert example.text in html.unescape(answer.text)
+    assert visitor.get("/", params={"example": "nothing"}).status_code == 200
+
+
+def test_a_result_says_how_sure_it_is_what_to_do_and_who_said_so(visitor: httpx.Client) -> None:
+    answer = visitor.post("/", data={"text": DISPATCH})
+    said = words(answer)
+    model = visitor.get("/v1/model").json()
+    (result,) = visitor.post("/v1/classifications", json={"items": [{"text": DISPATCH}]}).json()["results"]
+    assert f"score {result['p_real']:.2f}" in said
+    assert re.search(r"Of 100 test texts that scored like this one, about \d+ were real and \d+ false\.", said)
+    assert model["version"] in said
+    assert model["name"] in said
+    assert "default@1" in said
+    assert "It compares with the news it learnt from; it does not check facts." in said
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_no_decision_gives_its_reasons_and_is_no_evidence(visitor: httpx.Client) -> None:
+    said = words(visitor.post("/", data={"text": "zorgle blarf quixnit"}))
+    assert "It has too few words to judge." in said
+    assert "Too many of its words never occurred in the news" in said
+    assert "The test texts were not like this one" in said
+    assert "No decision is not evidence that it is true." in said
+
+
+def test_the_text_stays_in_the_form_and_is_never_read_as_html(visitor: httpx.Client) -> None:
+    text = f"\n\n</textarea><script>alert(1)</script> & “{{{{ 7*7 }}}}” {DISPATCH}"
+    answer = visitor.post("/", data={"title": '"><img src=x>', "text": text})
+    assert "<script>alert" not in answer.text
+    assert "<img" not in answer.text
+    assert f">\n{html.escape(text, quote=False)}"[:40] in answer.text.replace("&#39;", "'")
+    assert "49" not in re.findall(r"<textarea.*</textarea>", answer.text, flags=re.DOTALL)[0]
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("text", "status", "says"),
+    [("", 422, "the text is empty"), (" \n\t", 422, "the text is empty"), (MARK * 3000, 413, "The text is too long")],
+)
+def test_a_text_that_cannot_be_checked_is_explained_on_the_page(
+    visitor: httpx.Client, text: str, status: int, says: str
+) -> None:
+    answer = visitor.post("/", data={"title": "Kept title", "text": text})
+    assert answer.status_code == status
+    assert says in words(answer)
+    assert 'value="Kept title"' in answer.text
+    assert 'aria-describedby="problem"' in answer.text
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (b"", "application/x-www-form-urlencoded"),
+        (b"text", "application/x-www-form-urlencoded"),
+        (b"text=%ED%A0%80&text=%00%FF", "application/x-www-form-urlencoded"),
+        (b"&".join([b"a=b"] * 5000), "application/x-www-form-urlencoded"),
+        (b'{"text": "x"}', "application/json"),
+        (b"no boundary here", "multipart/form-data"),
+        (b"--x\r\nno headers", "multipart/form-data; boundary=x"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="text"; filename="t"\r\n\r\nhi\r\n--x--\r\n',
+            "multipart/form-data; boundary=x",
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/upload"])
+def test_a_body_that_is_no_such_form_gets_a_page_and_no_server_error(
+    visitor: httpx.Client, path: str, content: bytes, content_type: str
+) -> None:
+    answer = visitor.post(path, content=content, headers={"content-type": content_type})
+    assert answer.status_code < 500
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/", "/upload"])
+def test_a_body_that_is_too_large_gets_a_page(visitor: httpx.Client, path: str) -> None:
+    answer = visitor.post(path, content=b"x" * 9_000_000, headers={"accept-language": "es"})
+    assert answer.status_code == 413
+    assert "Lo que enviaste es demasiado grande" in words(answer)
+    assert "content-security-policy" in answer.headers
+
+
+def test_a_method_that_makes_no_sense_gets_a_page(visitor: httpx.Client) -> None:
+    answer = visitor.put("/")
+    assert answer.status_code == 405
+    assert "did not understand" in words(answer)
+    assert "GET" in answer.headers["allow"]
+
+
+# --- other models, other policies, no model --------------------------------------------------------
+
+
+def test_while_the_model_is_loading_the_page_says_so_and_tries_again() -> None:
+    loading = threading.Event()
+
+    def load() -> Classifier:
+        loading.wait(20)
+        return load_classifier(Settings())
+
+    with serve_in_thread(create_app(Settings(), load=load)) as served:
+        try:
+            answer = served.client.get("/", headers={"accept-language": "es"})
+            sent = served.client.post("/", data={"text": DISPATCH})
+        finally:
+            loading.set()
+    assert (answer.status_code, sent.status_code) == (503, 503)
+    assert "Se está cargando el modelo" in words(answer)
+    assert answer.headers["refresh"] == answer.headers["retry-after"] == "2"
+    assert "refresh" not in sent.headers
+
+
+def test_where_few_texts_scored_alike_the_page_says_that_it_cannot_say() -> None:
+    def load() -> Classifier:
+        classifier = load_classifier(Settings())
+        few = [msgspec.structs.replace(each, texts=3, real=3) for each in classifier.baseline.reliability]
+        return replace(classifier, baseline=msgspec.structs.replace(classifier.baseline, reliability=few))
+
+    with serve_in_thread(create_app(Settings(), load=load)) as served:
+        _until_ready(served.client)
+        said = words(served.client.post("/", data={"text": DISPATCH}))
+    assert "Too few test texts scored like this one" in said
+    assert "Of 100 test texts" not in said
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.5, 0.5), (0.0, 0.0), (1.0, 1.0)])
+def test_a_teams_own_policy_is_applied_and_drawn(tmp_path: Path, low: float, high: float) -> None:
+    actions = DEFAULT_ACTIONS | dict.fromkeys(Outcome, "<ask the desk>")
+    policy = Policy(name="desk", version=3, false_below=low, real_above=high, actions=actions)
+
+    def load() -> Classifier:
+        return replace(load_classifier(Settings()), policies=Policies(policy, tmp_path))
+
+    with serve_in_thread(create_app(Settings(), load=load)) as served:
+        _until_ready(served.client)
+        answer = served.client.post("/", data={"text": DISPATCH})
+    assert answer.status_code == 200
+    assert "desk@3" in answer.text
+    assert "&lt;ask the desk&gt;" in answer.text
+
+
+def _until_ready(client: httpx.Client) -> None:
+    while client.get("/readyz").status_code != httpx.codes.OK:
+        pass
+
+
+# --- a file --------------------------------------------------------------------------------------
+
+ROWS = [{"titulo": "Uno", "texto": DISPATCH, "id": "a"}, {"titulo": "Dos", "texto": RANT, "id": "b"}]
+
+
+def as_csv(rows: list[dict[str, str]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def as_jsonl(rows: list[dict[str, str]]) -> bytes:
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+def as_parquet(rows: list[dict[str, str]]) -> bytes:
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("n.csv", as_csv), ("n.JSONL", as_jsonl), ("n.ndjson", as_jsonl), ("n.parquet", as_parquet)]
+)
+def test_a_file_comes_back_with_a_verdict_for_every_row(
+    visitor: httpx.Client, name: str, write: Callable[[list[dict[str, str]]], bytes]
+) -> None:
+    answer = upload(visitor, name, write(ROWS))
+    assert answer.status_code == 200
+    assert "Rows: 2. With an answer: 2." in words(answer)
+    assert [(row["id"], row["label"]) for row in downloaded(answer)] == [("a", "real"), ("b", "false")]
+
+
+def test_columns_are_chosen_by_name(visitor: httpx.Client) -> None:
+    rows = [{"cuerpo": row["texto"], "encabezado": row["titulo"], "text": "other"} for row in ROWS]
+    answer = upload(visitor, "n.csv", as_csv(rows), text_column="cuerpo", title_column=" encabezado ")
+    assert [row["label"] for row in downloaded(answer)] == ["real", "false"]
+    assert 'value="cuerpo"' in answer.text
+
+
+def test_the_verdicts_of_a_file_are_those_of_the_api(visitor: httpx.Client) -> None:
+    items = [{"title": row["titulo"], "text": row["texto"]} for row in ROWS]
+    results = visitor.post("/v1/classifications", json={"items": items}).json()["results"]
+    rows = downloaded(upload(visitor, "n.csv", as_csv(ROWS)))
+    assert [float(row["p_real"]) for row in rows] == [result["p_real"] for result in results]
+
+
+@pytest.mark.usefixtures("quiet")
+def test_bad_rows_are_reported_with_their_lines_and_the_rest_is_scored(visitor: httpx.Client) -> None:
+    content = b"text,id\n" + DISPATCH.replace(",", "").encode() + b",1\n,2\nx\ncaf\xe9 " + MARK.encode() + b",4\n"
+    answer = upload(visitor, "n.csv", content)
+    assert answer.status_code == 200
+    assert "Rows: 4. With an answer: 1." in words(answer)
+    for line in (
+        "line 3: the text is empty",
+        "line 4: fields here: 1, in the header: 2",
+        "line 5: byte 0xE9 is not UTF-8; save the file as UTF-8",
+    ):
+        assert line in words(answer)
+    assert [bool(row["error"]) for row in downloaded(answer)] == [False, True, True, True]
+
+
+def test_many_bad_rows_are_counted(visitor: httpx.Client) -> None:
+    answer = upload(visitor, "n.csv", b"text,id\n" + b",1\n" * 50)
+    assert "50 rows could not be classified" in words(answer)
+    assert "and 30 more" in words(answer)
+    assert "No se pudo clasificar una fila" in words(
+        visitor.post("/upload?lang=es", files={"file": ("n.csv", b"text,id\n,1\n")})
+    )
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("name", "content", "status", "says"),
+    [
+        ("n.csv", b"text\n" + b"x\n" * 1001, 413, "El archivo tiene más de 1000 filas"),
+        ("n.jsonl", b'{"text":"x"}\n' * 1001, 413, "El archivo tiene más de 1000 filas"),
+        ("n.parquet", as_parquet([{"text": "x"}] * 1001), 413, "El archivo tiene más de 1000 filas"),
+        ("n.csv", b"a,b\n1,2\n", 422, "No hay ninguna columna «text». Las columnas son: a, b."),
+        ("n.jsonl", b'{"a":1}\n', 422, "No hay ninguna columna «text»"),
+        ("n.csv", b"", 422, "El archivo no se puede usar: el archivo está vacío."),
+        ("n.jsonl", b"\n\n", 422, "el archivo está vacío"),
+        ("n.csv", b"\n\n", 422, "el encabezado está en blanco"),
+        ("n.csv", b"text,title\n", 422, "El archivo tiene encabezado, pero ninguna fila."),
+        ("n.csv", b"text,t\xedtulo\nx,y\n", 422, "Línea 1: el byte 0xED no es UTF-8"),
+        ("n.csv", "text\nx\n".encode("utf-16"), 422, "Línea 1: el byte 0xFF no es UTF-8"),
+        ("n.csv", b"text,text\nx,y\n", 422, "la columna 'text' está dos veces en el encabezado"),
+        ("n.jsonl", b'["marmalade-of-zanzibar"]\n', 422, "Línea 1: no es un objeto JSON"),
+        ("n.jsonl", b"[" * 100_000, 422, "Línea 1: no es un objeto JSON"),
+        ("n.parquet", b"PAR1 not really", 422, "no es un archivo Parquet"),
+        ("n.parquet", b"", 422, "no es un archivo Parquet"),
+        ("n.parquet", b"PAR1" + bytes(60) + as_parquet(ROWS)[64:], 422, "Línea 1: los datos Parquet no se pueden leer"),
+        ("n.xlsx", b"PK", 422, "debe terminar en .csv"),
+        ("../../etc/passwd", b"x", 422, "debe terminar en .csv"),
+        ("", b"", 422, "Elige primero un archivo."),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_explained_on_the_page(
+    visitor: httpx.Client, name: str, content: bytes, status: int, says: str
+) -> None:
+    visitor.cookies.set("falsetrue_language", "es")
+    answer = upload(visitor, name, content)
+    assert answer.status_code == status
+    assert says in words(answer)
+    assert "/tmp" not in answer.text  # noqa: S108 - looked for, not used
+    assert MARK not in answer.text
+
+
+def test_rows_with_something_else_than_text_are_reported(visitor: httpx.Client) -> None:
+    content = b'{"text":"x"}\n{"text":["y"]}\nnot json\n{"text":"z"}\n'
+    said = words(upload(visitor, "n.jsonl", content))
+    assert "line 2: column 'text' holds something else than text" in said
+    assert "line 3: not a JSON object" in said
+
+
+def test_names_of_files_and_columns_are_never_read_as_html(visitor: httpx.Client) -> None:
+    answer = upload(visitor, "n.csv", b"<i>1,c\n1,2\n", text_column="<i>2")
+    assert "<i>" not in answer.text
+    assert "There is no column “<i>2”. The columns are: <i>1, c." in html.unescape(answer.text)
+    answer = upload(visitor, '"><i>é.csv', as_csv(ROWS))
+    assert "<i>" not in answer.text
+    assert re.search(r'download="[a-z0-9-]*i-scored\.csv"', answer.text)
+
+
+def test_a_scored_file_too_large_for_a_link_is_sent_as_it_is(visitor: httpx.Client) -> None:
+    rows = [row | {"notes": "n" * 60_000} for row in ROWS * 10]
+    answer = upload(visitor, "Noticias de mayo.csv", as_csv(rows))
+    assert answer.headers["content-disposition"] == 'attachment; filename="Noticias-de-mayo-scored.csv"'
+    assert answer.headers["content-type"].startswith(CSV)
+    assert len(list(csv.DictReader(io.StringIO(answer.text)))) == 20
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"text": ["a" * 200_000] * 900},
+        {"text": ["x"] * 2, "much": ["a" * 70_000_000] * 2},
+        {"text": ["x"], "much": [[0] * 3_000_000]},
+    ],
+    ids=["repeated by reference", "compressed", "nested"],
+)
+def test_a_parquet_file_that_unpacks_to_a_huge_one_is_refused(
+    visitor: httpx.Client, columns: dict[str, list[object]]
+) -> None:
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), out, compression="zstd")
+    answer = upload(visitor, "n.parquet", out.getvalue())
+    assert answer.status_code == 422
+    assert "too large once unpacked" in words(answer)
+
+
+def test_reloading_the_answer_to_a_file_leads_back_to_the_form(visitor: httpx.Client) -> None:
+    answer = visitor.get("/upload")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/#file"
+
+
+def test_nothing_given_is_left_on_the_disk(
+    visitor: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with serve_in_thread(create_app(Settings())) as served:
+        _until_ready(served.client)
+        for content in (as_csv(ROWS), b"", b"a\n1\n"):
+            upload(served.client, "n.csv", content)
+        upload(served.client, "n.csv", as_csv([row | {"notes": "n" * 60_000} for row in ROWS * 20]))
+    assert visitor.get("/").status_code == 200
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- its files -------------------------------------------------------------------------------------
+
+
+def test_no_page_has_inline_code_or_looks_or_anything_of_other_hosts(visitor: httpx.Client) -> None:
+    pages = [
+        visitor.get("/"),
+        visitor.get("/docs"),
+        visitor.put("/"),
+        visitor.post("/", data={"text": DISPATCH}),
+        visitor.post("/", data={"text": ""}),
+        upload(visitor, "n.csv", as_csv(ROWS)),
+    ]
+    for page in pages:
+        assert not re.search(r"<style|\sstyle=|<script>|\son[a-z]+=|javascript:", page.text)
+        assert not re.search(r"""(?:src|href|action)=["'](?!/[^/]|/"|\?|\#|data:text/csv)""", page.text)
+        assert "unsafe" not in page.headers["content-security-policy"]
+
+
+def test_every_file_that_a_page_names_is_served_to_be_kept_for_ever(visitor: httpx.Client) -> None:
+    pages = visitor.get("/").text + visitor.get("/docs").text
+    names = set(re.findall(r'"(/static/[^"]*)"', pages))
+    assert len(names) >= 8
+    for name in names:
+        answer = visitor.get(name)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["content-type"].partition(";")[0] in ("text/css", "text/javascript", "image/svg+xml")
+        assert hashlib.sha256(answer.content).hexdigest().startswith(name.split("/")[2])
+        plain = visitor.get(name, headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == answer.content
+
+
+def test_files_are_sent_compressed_to_whom_can_read_them(visitor: httpx.Client) -> None:
+    name = re.findall(r'"(/static/[^"]*pico[^"]*)"', visitor.get("/").text)[0]
+    with visitor.stream("GET", name, headers={"accept-encoding": "gzip"}) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert answer.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(raw) == (FOLDER / "vendor/pico.min.css").read_bytes()
+
+
+def test_only_files_that_there_are_can_be_named(visitor: httpx.Client) -> None:
+    (page,) = re.findall(r'"/static/([0-9a-f]+)/page.js"', visitor.get("/").text)
+    for path in (
+        f"/static/{page}/app.css",
+        f"/static/{page}/nothing.js",
+        f"/static/{page}/../page.py",
+        f"/static/{page}/..%2F..%2Fpage.py",
+        f"/static/{page}/%2Fetc%2Fpasswd",
+        f"/static/{page}/vendor/LICENSES.md",
+        f"/static/{page}/",
+        "/static/",
+        "/static",
+    ):
+        assert visitor.get(path, follow_redirects=True).status_code == 404
+
+
+def test_vendored_files_are_those_of_the_list() -> None:
+    listed = dict(
+        re.findall(
+            r"^\| `([^`]+)` \|.*\| `([0-9a-f]{64})` \|$", (FOLDER / "vendor/LICENSES.md").read_text(), re.MULTILINE
+        )
+    )
+    files = {path.name: path for path in (FOLDER / "vendor").iterdir() if path.name != "LICENSES.md"}
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == listed
+
+
+def test_the_page_is_no_part_of_the_apis_document(visitor: httpx.Client) -> None:
+    paths = visitor.get("/openapi.json").json()["paths"]
+    assert not {"/", "/upload", "/docs", "/static/{digest}/{name}"} & set(paths)
+
+
+# --- its words -------------------------------------------------------------------------------------
+
+
+def test_examples_are_the_same_in_every_language() -> None:
+    assert {tuple(examples(language)) for language in LANGUAGES} == {("dispatch", "rant", "unclear")}
