@@ -1,5 +1,5 @@
 from falsetrue.bundle.golden import golden_digest, golden_texts
-from falsetrue.features.ngrams import words
+from falsetrue.features.words import words
 
 
 def test_there_are_at_least_32_texts_and_no_two_are_the_same() -> None:

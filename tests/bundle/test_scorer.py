@@ -45,6 +45,8 @@ PIPELINES = {
     "logistic regression": fitted(LogisticRegression(), ngram_range=(1, 2)),
     "calibrated": fitted(calibrated(), ngram_range=(1, 3), sublinear_tf=True),
     "bigrams only": fitted(LogisticRegression(), ngram_range=(2, 2)),
+    "no bigram left": fitted(LogisticRegression(), ngram_range=(1, 2), max_features=8),
+    "two and three": fitted(LogisticRegression(), ngram_range=(2, 3)),
     "forest": fitted(RandomForestClassifier(n_estimators=20, max_depth=6, random_state=0)),
     "forest of stumps without a test": fitted(RandomForestClassifier(n_estimators=3, max_depth=1, random_state=0)),
 }

@@ -8,7 +8,7 @@ import numpy as np
 
 from falsetrue.bundle.scorer import Scores
 from falsetrue.errors import BundleDamagedError, MissingExtraError
-from falsetrue.features.ngrams import words
+from falsetrue.features.words import words
 
 
 class EstimatorScorer:

@@ -16,7 +16,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from falsetrue.errors import BundleDamagedError, BundleFormatError
-from falsetrue.features.ngrams import ngrams, words
+from falsetrue.features.vocabulary import Vocabulary
 
 Floats = NDArray[np.float64]
 Tensors = dict[str, NDArray[Any]]
@@ -93,27 +93,36 @@ class ForestHead:
         self._roots = tensors["roots"].astype(np.int64)
         leaf = tensors["feature"] < 0
         here = np.arange(len(leaf))
-        self._left = np.where(leaf, here, tensors["left"])
-        self._right = np.where(leaf, here, tensors["right"])
+        left = np.where(leaf, here, tensors["left"])
+        right = np.where(leaf, here, tensors["right"])
+        self._child = np.column_stack([left, right]).ravel()  # of node n: left at 2n, right at 2n + 1
         self._test = self._column[np.where(leaf, used[0] if len(used) else 0, tensors["feature"])]
         self._threshold = tensors["threshold"]
         self._value = tensors["value"]
+        self._levels = self._count_levels()
+
+    def _count_levels(self) -> int:
+        """Steps after which every walk stands at a leaf."""
+        levels, nodes = 0, np.unique(self._roots)
+        while True:
+            following = np.unique(np.concatenate([self._child[2 * nodes], self._child[2 * nodes + 1]]))
+            if np.array_equal(following, nodes):
+                return levels
+            levels, nodes = levels + 1, following
 
     def p_real(self, features: Features) -> Floats:
         """Probabilities, shape (n,)."""
         # scikit-learn's trees compare float32 values with float64 thresholds.
-        values = np.zeros((features.count, max(1, self._width)), dtype=np.float32)
+        width = max(1, self._width)
+        values = np.zeros(features.count * width, dtype=np.float32)
         columns = self._column[features.terms]
         tested = columns >= 0
-        values[features.rows[tested], columns[tested]] = features.values[tested]
+        values[features.rows[tested] * width + columns[tested]] = features.values[tested]
         node = np.tile(self._roots, (features.count, 1))
-        row = np.arange(features.count)[:, None]
-        while True:
-            goes_left = values[row, self._test[node]] <= self._threshold[node]
-            following = np.where(goes_left, self._left[node], self._right[node])
-            if np.array_equal(following, node):
-                return np.asarray(self._value[node].mean(axis=1), dtype=np.float64)
-            node = following
+        row = (np.arange(features.count) * width)[:, None]
+        for _ in range(self._levels):
+            node = self._child[2 * node + (values[row + self._test[node]] > self._threshold[node])]
+        return np.asarray(self._value[node].mean(axis=1), dtype=np.float64)
 
 
 def sigmoid(value: Floats) -> Floats:
@@ -127,15 +136,14 @@ class CompiledScorer:
 
     def __init__(self, header: Header, tensors: Tensors) -> None:
         self._header = header
-        terms = _terms(tensors)
-        self._index: dict[str, int] = dict(zip(terms, range(len(terms)), strict=True))
+        self._vocabulary = Vocabulary(tensors["terms"], header.largest_ngram)
         self._idf: Floats = tensors["idf"]
         self._head = LinearHead(header, tensors) if header.head == "linear" else ForestHead(header, tensors)
 
     @property
     def vocabulary_size(self) -> int:
         """Number of terms."""
-        return len(self._index)
+        return self._vocabulary.size
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Score texts; the answer keeps their order."""
@@ -148,27 +156,26 @@ class CompiledScorer:
         return Scores(p_real=p_real, words=word_counts, known_words=known)
 
     def _features(self, texts: Sequence[str], word_counts: list[int], known: list[int]) -> Features:
-        look_up = self._index.get
-        found: list[int | None] = []
-        ends = []
-        for text in texts:
-            tokens = words(text)
-            singles = [at for at in map(look_up, tokens) if at is not None]
-            word_counts.append(len(tokens))
-            known.append(len(singles))
-            if self._header.smallest_ngram == 1:
-                found += singles
-            longer = ngrams(tokens, max(2, self._header.smallest_ngram), self._header.largest_ngram)
-            found += [at for at in map(look_up, longer) if at is not None]
-            ends.append(len(found))
-        return self._weigh(len(texts), np.array(found, dtype=np.int64), np.diff(ends, prepend=0))
+        numbers = self._vocabulary.numbers(texts, word_counts)
+        rows = np.repeat(np.arange(len(texts)), np.array(word_counts[-len(texts) :]) + 1)
+        single = self._vocabulary.single[numbers]
+        is_known = single >= 0
+        known += np.bincount(rows[is_known], minlength=len(texts)).tolist()
+        width = self._vocabulary.size
+        header = self._header
+        keys = [rows[is_known] * width + single[is_known]] if header.smallest_ngram == 1 else []
+        for places, columns in self._vocabulary.ngrams(numbers, header.smallest_ngram, header.largest_ngram):
+            keys.append(rows[places] * width + columns)
+        return self._weigh(len(texts), keys[0] if len(keys) == 1 else np.concatenate(keys))
 
-    def _weigh(self, count: int, found: NDArray[np.int64], lengths: NDArray[np.int64]) -> Features:
-        width = max(1, len(self._idf))
-        keys = np.repeat(np.arange(count), lengths) * width + found
-        keys, occurrences = np.unique(keys, return_counts=True)
-        rows, terms = np.divmod(keys, width)
-        frequency = occurrences.astype(np.float64)
+    def _weigh(self, count: int, keys: NDArray[np.int64]) -> Features:
+        """TF-IDF of the terms found; a key is ``row * number of terms + term``."""
+        keys.sort()
+        is_first = np.ones(len(keys), dtype=bool)
+        np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+        starts = np.flatnonzero(is_first)
+        rows, terms = np.divmod(keys[starts], self._vocabulary.size)
+        frequency = np.diff(starts, append=len(keys)).astype(np.float64)
         if self._header.sublinear_tf:
             frequency = np.log(frequency) + 1
         values = frequency * self._idf[terms]
@@ -209,7 +216,10 @@ def from_bytes(blob: bytes) -> CompiledScorer:
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
         raise BundleDamagedError(f"scorer.safetensors cannot be read ({type(error).__name__})") from error
     _check(header, tensors)
-    return CompiledScorer(header, tensors)
+    try:
+        return CompiledScorer(header, tensors)
+    except OverflowError as error:
+        raise BundleFormatError(f"scorer.safetensors: {error}") from error
 
 
 def _header(blob: bytes) -> Header:

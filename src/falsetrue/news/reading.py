@@ -149,14 +149,14 @@ def _csv_rows(reader: Any, columns: list[str]) -> Iterator[Row]:
 def _not_utf8(fields: list[str]) -> str | None:
     """Name the first byte that ``surrogateescape`` had to carry, with what to do."""
     for value in fields:
-        if value.isascii():
-            continue
-        for character in value:
-            if "\udc80" <= character <= "\udcff":
-                return (
-                    f"byte 0x{ord(character) - 0xDC00:02X} is not UTF-8; save the file as UTF-8 "
-                    "(for example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW)"
-                )
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            character = value[error.start]
+            return (
+                f"byte 0x{ord(character) - 0xDC00:02X} is not UTF-8; save the file as UTF-8 "
+                "(for example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW)"
+            )
     return None
 
 
