@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import typer.main
 
@@ -135,11 +135,11 @@ def test_readme_questions_to_the_service_are_answered(readme: str) -> None:
     assert readme == "README.es.md" or answers[0].text in page
 
 
-async def ask(asked: list[tuple[str, str, dict[str, str]]]) -> list[httpx.Response]:
+async def ask(asked: list[tuple[str, str, dict[str, str]]]) -> list[httpx2.Response]:
     """Post each body to each path of the shipped model's service."""
     app = create_app(Settings())
     await app.state.serving.load()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         return [await client.post(path, content=body, headers=headers) for path, body, headers in asked]
 
 

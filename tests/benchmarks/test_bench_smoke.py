@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from benchmarks.comparison.synthetic import write_news
 
@@ -36,13 +36,13 @@ def load_app(path: Path) -> Any:
 
 async def ask(app: Any) -> tuple[int, str, bytes]:
     """Status, content type and body of the answer, once the application is ready."""
-    transport = httpx.ASGITransport(app)
+    transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://bench") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://bench") as client,
     ):
         answer = await client.post("/falsetrue", json={"texts": TEXTS})
-        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        while answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
             await asyncio.sleep(0.01)
             answer = await client.post("/falsetrue", json={"texts": TEXTS})
     return answer.status_code, answer.headers["content-type"], answer.content

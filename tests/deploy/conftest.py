@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ class Started:
     """A server that has become ready."""
 
     process: "subprocess.Popen[bytes]"
-    client: httpx.Client
+    client: httpx2.Client
     port: int
     log: Path  #: what it printed
 
@@ -88,7 +88,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
                 stderr=output,
                 start_new_session=True,  # a group of its own: a shell may stay between us and the server
             )
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10)
+        client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10)
         started = Started(process=process, client=client, port=port, log=log)
         running.append(started)
         _wait_until_ready(started)
@@ -112,9 +112,9 @@ def _wait_until_ready(started: Started) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:
-            if started.client.get("/readyz").status_code == httpx.codes.OK:
+            if started.client.get("/readyz").status_code == httpx2.codes.OK:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             pass
         try:
             # Waits a moment, and notices at once when there is nobody left to wait for.

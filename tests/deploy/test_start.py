@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Started
@@ -29,7 +29,7 @@ def assert_answers(started: "Started") -> None:
 
 def wait_for_503(started: "Started") -> None:
     deadline = time.monotonic() + STOP_SECONDS
-    while started.client.get("/readyz").status_code != httpx.codes.SERVICE_UNAVAILABLE:
+    while started.client.get("/readyz").status_code != httpx2.codes.SERVICE_UNAVAILABLE:
         assert time.monotonic() < deadline
 
 

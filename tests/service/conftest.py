@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -126,7 +126,7 @@ class Served:
     process: subprocess.Popen[bytes]
     log_file: Path
     port: int = 0
-    client: httpx.Client = field(init=False, repr=False)
+    client: httpx2.Client = field(init=False, repr=False)
 
     @property
     def url(self) -> str:
@@ -142,14 +142,14 @@ class Served:
         """Find the port in the log, then ask ``/readyz`` until it says yes."""
         wait_until(lambda: self._listens() or self.process.poll() is not None, f"listening; log:\n{self.log}")
         assert self.process.poll() is None, self.log
-        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
+        self.client = httpx2.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
         wait_until(self._is_ready, "ready")
 
     def _is_ready(self) -> bool:
         """With several workers the port is bound, and said, before anybody listens."""
         try:
-            return self.client.get("/readyz").status_code == httpx.codes.OK
-        except httpx.ConnectError:
+            return self.client.get("/readyz").status_code == httpx2.codes.OK
+        except httpx2.ConnectError:
             return False
 
     def _listens(self) -> bool:
@@ -227,7 +227,7 @@ def server(start: Start) -> Served:
 
 
 @pytest.fixture(scope="session")
-def client(server: Served) -> httpx.Client:
+def client(server: Served) -> httpx2.Client:
     """A client of it that keeps its connection."""
     return server.client
 
@@ -237,7 +237,7 @@ def quiet(server: Served) -> Iterator[None]:
     """Fail if the server prints the marked text or a traceback during the test, or does not answer after it."""
     before = len(server.log)
     yield
-    assert server.client.get("/readyz").status_code == httpx.codes.OK
+    assert server.client.get("/readyz").status_code == httpx2.codes.OK
     said = server.log[before:]
     assert MARK not in said
     assert "Traceback" not in said
@@ -249,7 +249,7 @@ class Threaded:
     """An application served from a thread of this process, for what a subprocess cannot be given."""
 
     uvicorn: uvicorn.Server
-    client: httpx.Client
+    client: httpx2.Client
     port: int
 
 
@@ -266,7 +266,7 @@ def serve_in_thread(app: FastAPI, protocol: type[asyncio.Protocol] | None = None
     thread.start()
     try:
         wait_until(lambda: runner.started, "the thread's server")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
             yield Threaded(runner, client, port)
     finally:
         runner.should_exit = True

@@ -5,25 +5,25 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from tests.service.conftest import DISPATCH, LEGACY, MARK, RANT, V1, Served, Start
 
 JSON = {"content-type": "application/json"}
 
 
-def post(client: httpx.Client, body: object, **headers: str) -> httpx.Response:
+def post(client: httpx2.Client, body: object, **headers: str) -> httpx2.Response:
     return client.post(V1, content=json.dumps(body).encode(), headers=JSON | headers)
 
 
-def classify(client: httpx.Client, *items: dict[str, Any], **more: Any) -> Any:
+def classify(client: httpx2.Client, *items: dict[str, Any], **more: Any) -> Any:
     answer = post(client, {"items": list(items), **more})
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     return answer.json()
 
 
-def check_problem(answer: httpx.Response, status: int, code: str) -> Any:
+def check_problem(answer: httpx2.Response, status: int, code: str) -> Any:
     """An RFC 9457 problem in every particular; returns it."""
     problem = answer.json()
     assert answer.status_code == status
@@ -40,14 +40,14 @@ def check_problem(answer: httpx.Response, status: int, code: str) -> Any:
 # --- what is answered ------------------------------------------------------------------------------
 
 
-def test_an_answer_has_exactly_the_documented_fields(client: httpx.Client) -> None:
+def test_an_answer_has_exactly_the_documented_fields(client: httpx2.Client) -> None:
     answer = classify(client, {"text": DISPATCH})
     assert set(answer) == {"model", "policy", "results"}
     assert set(answer["model"]) == {"name", "version"}
     assert set(answer["results"][0]) == {"id", "label", "is_falsetrue", "p_real", "action", "reasons", "error"}
 
 
-def test_a_dispatch_passes_a_rant_is_flagged_and_a_scrap_is_reviewed(client: httpx.Client) -> None:
+def test_a_dispatch_passes_a_rant_is_flagged_and_a_scrap_is_reviewed(client: httpx2.Client) -> None:
     found = classify(client, {"text": DISPATCH}, {"text": RANT}, {"text": "Hello there."})["results"]
     assert [(one["label"], one["is_falsetrue"], one["action"]) for one in found] == [
         ("real", 1, "pass"),
@@ -56,54 +56,54 @@ def test_a_dispatch_passes_a_rant_is_flagged_and_a_scrap_is_reviewed(client: htt
     ]
 
 
-def test_only_unsure_has_reasons(client: httpx.Client) -> None:
+def test_only_unsure_has_reasons(client: httpx2.Client) -> None:
     found = classify(client, {"text": DISPATCH}, {"text": RANT}, {"text": "Hello there."})["results"]
     assert [one["reasons"] for one in found[:2]] == [[], []]
     assert "too_short" in found[2]["reasons"]
 
 
-def test_p_real_is_a_probability_and_agrees_with_the_label(client: httpx.Client) -> None:
+def test_p_real_is_a_probability_and_agrees_with_the_label(client: httpx2.Client) -> None:
     policy = client.get("/v1/model").json()["policy"]
     real, false = classify(client, {"text": DISPATCH}, {"text": RANT})["results"]
     assert policy["real_above"] < real["p_real"] <= 1
     assert 0 <= false["p_real"] < policy["false_below"]
 
 
-def test_both_routes_say_the_same_of_one_text(client: httpx.Client) -> None:
+def test_both_routes_say_the_same_of_one_text(client: httpx2.Client) -> None:
     texts = [DISPATCH, RANT, "", DISPATCH[:60], RANT[:60], "¿Qué pasó ayer en Bogotá?"]
     legacy = client.post(LEGACY, json={"texts": texts}).json()["is_falsetrue"]
     results = classify(client, *({"text": text} for text in texts))["results"]
     assert [int(one["p_real"] > 0.5) for one in results if not one["error"]] == legacy[:2] + legacy[3:]
 
 
-def test_the_title_is_joined_to_the_text_as_in_training(client: httpx.Client) -> None:
+def test_the_title_is_joined_to_the_text_as_in_training(client: httpx2.Client) -> None:
     joined, apart = classify(client, {"text": f"{RANT} , {DISPATCH}"}, {"title": RANT, "text": DISPATCH})["results"]
     assert joined["p_real"] == apart["p_real"]
 
 
 @pytest.mark.parametrize("title", [None, "", " \t"], ids=["null", "empty", "blank"])
-def test_a_title_that_says_nothing_changes_nothing(client: httpx.Client, title: str | None) -> None:
+def test_a_title_that_says_nothing_changes_nothing(client: httpx2.Client, title: str | None) -> None:
     without, with_it = classify(client, {"text": DISPATCH}, {"title": title, "text": DISPATCH})["results"]
     assert without == with_it
 
 
-def test_ids_are_given_back_as_they_are_even_twice_the_same(client: httpx.Client) -> None:
+def test_ids_are_given_back_as_they_are_even_twice_the_same(client: httpx2.Client) -> None:
     ids = ["a", "a", None, "", "ñ\u0000\u2028😀", "x" * 5000]
     found = classify(client, *({"id": one, "text": RANT} for one in ids))["results"]
     assert [one["id"] for one in found] == ids
 
 
-def test_the_model_that_answers_is_named(client: httpx.Client) -> None:
+def test_the_model_that_answers_is_named(client: httpx2.Client) -> None:
     said = classify(client)["model"]
     model = client.get("/v1/model").json()
     assert said == {"name": model["name"], "version": model["version"]}
 
 
-def test_no_items_have_no_results(client: httpx.Client) -> None:
+def test_no_items_have_no_results(client: httpx2.Client) -> None:
     assert classify(client)["results"] == []
 
 
-def test_the_model_says_its_limits_and_policies(client: httpx.Client) -> None:
+def test_the_model_says_its_limits_and_policies(client: httpx2.Client) -> None:
     model = client.get("/v1/model").json()
     assert model["limits"] == {"items": 128, "text_bytes": 50_000, "body_bytes": 8 * 1024 * 1024}
     assert model["policies"] == ["default@1"]
@@ -128,7 +128,7 @@ def test_the_model_says_its_limits_and_policies(client: httpx.Client) -> None:
     ids=["empty", "blank", "no-text", "ascii-bytes", "two-byte-characters", "four-byte-characters", "with-its-title"],
 )
 def test_one_bad_item_has_an_error_and_the_others_are_answered(
-    client: httpx.Client, item: dict[str, str], code: str
+    client: httpx2.Client, item: dict[str, str], code: str
 ) -> None:
     first, bad, last = classify(client, {"text": DISPATCH}, {"id": "bad", **item}, {"text": RANT})["results"]
     assert (first["label"], last["label"]) == ("real", "false")
@@ -140,15 +140,15 @@ def test_one_bad_item_has_an_error_and_the_others_are_answered(
 
 
 @pytest.mark.parametrize("text", ["x" * 50_000, "é" * 25_000, "😀" * 12_500], ids=["ascii", "two-byte", "four-byte"])
-def test_a_text_of_exactly_50000_bytes_is_answered(client: httpx.Client, text: str) -> None:
+def test_a_text_of_exactly_50000_bytes_is_answered(client: httpx2.Client, text: str) -> None:
     assert classify(client, {"text": text})["results"][0]["error"] is None
 
 
-def test_128_items_are_answered(client: httpx.Client) -> None:
+def test_128_items_are_answered(client: httpx2.Client) -> None:
     assert len(classify(client, *[{"text": RANT}] * 128)["results"]) == 128
 
 
-def test_129_items_are_413(client: httpx.Client) -> None:
+def test_129_items_are_413(client: httpx2.Client) -> None:
     problem = check_problem(post(client, {"items": [{"text": MARK}] * 129}), 413, "too_many_items")
     assert problem["where"] == ["items"]
 
@@ -232,7 +232,7 @@ def test_an_unknown_policy_is_422_naming_the_known_ones_and_not_itself(with_poli
         "policy-a-list",
     ],
 )
-def test_a_wrong_body_is_422_and_says_where(client: httpx.Client, body: object, where: list[str] | None) -> None:
+def test_a_wrong_body_is_422_and_says_where(client: httpx2.Client, body: object, where: list[str] | None) -> None:
     problem = check_problem(post(client, body), 422, "invalid_body")
     if where is not None:
         assert [part for part in problem["where"] if not part.isdigit()] == where
@@ -242,23 +242,23 @@ def test_a_wrong_body_is_422_and_says_where(client: httpx.Client, body: object, 
     "declared",
     ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/jsonp", "nonsense", ""],
 )
-def test_another_content_type_is_415(client: httpx.Client, declared: str) -> None:
+def test_another_content_type_is_415(client: httpx2.Client, declared: str) -> None:
     check_problem(post(client, {"items": []}, **{"content-type": declared}), 415, "unsupported_media_type")
 
 
-def test_no_content_type_is_415(client: httpx.Client) -> None:
+def test_no_content_type_is_415(client: httpx2.Client) -> None:
     check_problem(client.post(V1, content=b'{"items":[]}'), 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("declared", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json ;x"])
-def test_a_content_type_may_have_parameters_and_any_case(client: httpx.Client, declared: str) -> None:
+def test_a_content_type_may_have_parameters_and_any_case(client: httpx2.Client, declared: str) -> None:
     assert post(client, {"items": []}, **{"content-type": declared}).status_code == 200
 
 
 @pytest.mark.parametrize(
     "path", ["/v1", "/v1/nothing", "/v1/classifications/1", "/../etc/passwd", "/%2e%2e/x", f"/{MARK}"]
 )
-def test_a_path_that_is_not_there_is_404(client: httpx.Client, path: str) -> None:
+def test_a_path_that_is_not_there_is_404(client: httpx2.Client, path: str) -> None:
     check_problem(client.get(path), 404, "http_404")
 
 
@@ -275,18 +275,18 @@ def test_a_path_that_is_not_there_is_404(client: httpx.Client, path: str) -> Non
     ],
 )
 def test_another_method_is_405_and_says_which_are_allowed(
-    client: httpx.Client, method: str, path: str, allowed: set[str]
+    client: httpx2.Client, method: str, path: str, allowed: set[str]
 ) -> None:
     answer = client.request(method, path)
     check_problem(answer, 405, "http_405")
     assert set(answer.headers["allow"].split(", ")) == allowed
 
 
-def test_a_body_over_the_limit_is_413(client: httpx.Client) -> None:
+def test_a_body_over_the_limit_is_413(client: httpx2.Client) -> None:
     check_problem(post(client, {"items": [{"text": MARK * 500_000}]}), 413, "body_too_large")
 
 
-def test_a_body_of_exactly_the_limit_is_read(client: httpx.Client) -> None:
+def test_a_body_of_exactly_the_limit_is_read(client: httpx2.Client) -> None:
     body = b'{"items":[]}'.ljust(8 * 1024 * 1024)
     assert client.post(V1, content=body, headers=JSON).status_code == 200
     check_problem(client.post(V1, content=body + b" ", headers=JSON), 413, "body_too_large")

@@ -1,6 +1,6 @@
 """Headers that every answer carries, whatever it says."""
 
-import httpx
+import httpx2
 import pytest
 from tests.service.conftest import LEGACY, V1
 
@@ -18,7 +18,7 @@ from tests.service.conftest import LEGACY, V1
     ],
 )
 def test_every_answer_forbids_framing_sniffing_and_foreign_code(
-    client: httpx.Client, method: str, path: str, status: int
+    client: httpx2.Client, method: str, path: str, status: int
 ) -> None:
     answer = client.request(method, path)
     assert answer.status_code == status
@@ -31,19 +31,19 @@ def test_every_answer_forbids_framing_sniffing_and_foreign_code(
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-def test_a_body_that_is_too_large_is_answered_with_them_too(client: httpx.Client) -> None:
+def test_a_body_that_is_too_large_is_answered_with_them_too(client: httpx2.Client) -> None:
     answer = client.post(LEGACY, content=b"x" * 9_000_000)
     assert answer.status_code == 413
     assert "content-security-policy" in answer.headers
 
 
-def test_no_answer_says_which_software_serves(client: httpx.Client) -> None:
+def test_no_answer_says_which_software_serves(client: httpx2.Client) -> None:
     for path in ("/healthz", "/nothing", LEGACY):
         assert "server" not in client.get(path).headers
         assert "x-powered-by" not in client.get(path).headers
 
 
-def test_no_answer_sets_a_cookie_or_opens_the_api_to_other_origins(client: httpx.Client) -> None:
+def test_no_answer_sets_a_cookie_or_opens_the_api_to_other_origins(client: httpx2.Client) -> None:
     answer = client.post(LEGACY, json={"texts": []}, headers={"origin": "https://elsewhere.example"})
     assert "set-cookie" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers

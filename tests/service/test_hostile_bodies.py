@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import pytest
 from tests.service.conftest import LEGACY, MARK, V1, Served, Start, Wire, wire
 
@@ -71,17 +71,17 @@ TEXTS: dict[str, tuple[bytes, int]] = {
 
 @ROUTES
 @pytest.mark.parametrize("case", TEXTS)
-def test_a_hostile_text(client: httpx.Client, path: str, case: str) -> None:
+def test_a_hostile_text(client: httpx2.Client, path: str, case: str) -> None:
     text, expected = TEXTS[case]
     check(client, path, body(path, text), expected)
 
 
-def check(client: httpx.Client, path: str, content: bytes, expected: int) -> httpx.Response:
+def check(client: httpx2.Client, path: str, content: bytes, expected: int) -> httpx2.Response:
     """Post it; the answer has the status and, where it is an error, the shape of its route, and never the text."""
     answer = client.post(path, content=content, headers={"content-type": "application/json"})
     assert answer.status_code == expected
     assert MARK not in answer.text
-    if expected != httpx.codes.OK:
+    if expected != httpx2.codes.OK:
         check_error(path, answer.headers["content-type"], answer.json())
     return answer
 
@@ -151,17 +151,17 @@ BODIES: dict[str, tuple[Make, int, int]] = {
 
 @ROUTES
 @pytest.mark.parametrize("case", BODIES)
-def test_a_hostile_body(client: httpx.Client, path: str, case: str) -> None:
+def test_a_hostile_body(client: httpx2.Client, path: str, case: str) -> None:
     make, legacy, v1 = BODIES[case]
     check(client, path, make(path), legacy if path == LEGACY else v1)
 
 
-def test_of_a_field_given_twice_the_last_one_holds(client: httpx.Client) -> None:
+def test_of_a_field_given_twice_the_last_one_holds(client: httpx2.Client) -> None:
     assert len(client.post(LEGACY, content=b'{"texts":["a","b"],"texts":["c"]}').json()["is_falsetrue"]) == 1
 
 
 @ROUTES
-def test_a_body_said_to_be_compressed_is_not_decompressed(client: httpx.Client, path: str) -> None:
+def test_a_body_said_to_be_compressed_is_not_decompressed(client: httpx2.Client, path: str) -> None:
     headers = {"content-type": "application/json", "content-encoding": "gzip"}
     answer = client.post(path, content=gzip.compress(b" " * 5_000_000 + body(path, SMALL)), headers=headers)
     assert answer.status_code == 422
@@ -171,7 +171,7 @@ def test_a_body_said_to_be_compressed_is_not_decompressed(client: httpx.Client, 
 
 
 @pytest.mark.parametrize("field", [b"id", b"title"])
-def test_a_lone_surrogate_elsewhere_in_an_item(client: httpx.Client, field: bytes) -> None:
+def test_a_lone_surrogate_elsewhere_in_an_item(client: httpx2.Client, field: bytes) -> None:
     check(client, V1, b'{"items":[{"text":"%s","%s":"\\udabc"}]}' % (M, field), 422)
 
 
@@ -338,7 +338,7 @@ def test_an_offer_of_another_protocol_is_ignored_and_the_body_read(
 
 @ROUTES
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
-def test_another_method_is_a_client_error(client: httpx.Client, path: str, method: str) -> None:
+def test_another_method_is_a_client_error(client: httpx2.Client, path: str, method: str) -> None:
     answer = client.request(method, path, content=b"" if method in ("GET", "HEAD") else body(path, SMALL))
     assert answer.status_code in (400, 405)
     assert MARK not in answer.text
@@ -346,7 +346,7 @@ def test_another_method_is_a_client_error(client: httpx.Client, path: str, metho
 
 @pytest.mark.parametrize("host", ["[", "a/b?c#d", "a b", "", MARK, "::1", "x" * 5000], ids=range(7))
 @pytest.mark.parametrize("path", [LEGACY, V1, "/nothing", "/healthz/"])
-def test_any_host_header_is_answered(client: httpx.Client, path: str, host: str) -> None:
+def test_any_host_header_is_answered(client: httpx2.Client, path: str, host: str) -> None:
     assert client.post(path, content=b"{", headers={"host": host}).status_code < 500
 
 
@@ -354,7 +354,7 @@ def test_any_host_header_is_answered(client: httpx.Client, path: str, host: str)
 @pytest.mark.parametrize(
     "query", ["?", "?texts=" + MARK, "?%ff=%00", "?" + "a" * 10_000, "?a[]=1&a[b]=2"], ids=range(5)
 )
-def test_a_query_changes_nothing(client: httpx.Client, path: str, query: str) -> None:
+def test_a_query_changes_nothing(client: httpx2.Client, path: str, query: str) -> None:
     answer = client.post(path + query, content=b"{", headers={"content-type": "application/json"})
     assert answer.status_code == 422
     assert MARK not in answer.text

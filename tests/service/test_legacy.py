@@ -2,48 +2,48 @@
 
 import json
 
-import httpx
+import httpx2
 import pytest
 from tests.service.conftest import DISPATCH, LEGACY, MARK, RANT
 
 JSON = {"content-type": "application/json"}
 
 
-def post(client: httpx.Client, body: object, **headers: str) -> httpx.Response:
+def post(client: httpx2.Client, body: object, **headers: str) -> httpx2.Response:
     return client.post(LEGACY, content=json.dumps(body).encode(), headers=JSON | headers)
 
 
-def test_a_dispatch_is_1_and_a_rant_is_0(client: httpx.Client) -> None:
+def test_a_dispatch_is_1_and_a_rant_is_0(client: httpx2.Client) -> None:
     answer = post(client, {"texts": [DISPATCH, RANT]})
     assert answer.status_code == 200
     assert answer.content == b'{"is_falsetrue":[1,0]}'
 
 
-def test_answers_keep_the_order_of_the_texts(client: httpx.Client) -> None:
+def test_answers_keep_the_order_of_the_texts(client: httpx2.Client) -> None:
     texts = [RANT, DISPATCH, DISPATCH, RANT, DISPATCH]
     assert post(client, {"texts": texts}).content == b'{"is_falsetrue":[0,1,1,0,1]}'
 
 
-def test_no_texts_have_no_answers(client: httpx.Client) -> None:
+def test_no_texts_have_no_answers(client: httpx2.Client) -> None:
     answer = post(client, {"texts": []})
     assert (answer.status_code, answer.content) == (200, b'{"is_falsetrue":[]}')
 
 
-def test_the_content_type_is_bare_application_json(client: httpx.Client) -> None:
+def test_the_content_type_is_bare_application_json(client: httpx2.Client) -> None:
     assert post(client, {"texts": [RANT]}).headers["content-type"] == "application/json"
 
 
-def test_empty_and_blank_texts_are_answered_too(client: httpx.Client) -> None:
+def test_empty_and_blank_texts_are_answered_too(client: httpx2.Client) -> None:
     answer = post(client, {"texts": ["", " \n\t", "\u200b"]})
     assert answer.status_code == 200
     assert len(answer.json()["is_falsetrue"]) == 3
 
 
-def test_a_text_of_any_length_within_the_body_is_answered(client: httpx.Client) -> None:
+def test_a_text_of_any_length_within_the_body_is_answered(client: httpx2.Client) -> None:
     assert post(client, {"texts": [DISPATCH * 300, RANT * 300]}).content == b'{"is_falsetrue":[1,0]}'
 
 
-def test_other_fields_are_passed_over(client: httpx.Client) -> None:
+def test_other_fields_are_passed_over(client: httpx2.Client) -> None:
     answer = post(client, {"model": None, "texts": [RANT], "options": {"deep": [1, {"a": 2.5}]}})
     assert answer.content == b'{"is_falsetrue":[0]}'
 
@@ -53,12 +53,12 @@ def test_other_fields_are_passed_over(client: httpx.Client) -> None:
     ["application/x-www-form-urlencoded", "text/plain; charset=latin-1", "application/xml", "nonsense", ""],
     ids=["curl-form", "plain-text", "xml", "no-media-type", "empty"],
 )
-def test_any_content_type_is_read_as_json(client: httpx.Client, declared: str) -> None:
+def test_any_content_type_is_read_as_json(client: httpx2.Client, declared: str) -> None:
     answer = post(client, {"texts": [DISPATCH]}, **{"content-type": declared})
     assert (answer.status_code, answer.content) == (200, b'{"is_falsetrue":[1]}')
 
 
-def test_no_content_type_is_read_as_json(client: httpx.Client) -> None:
+def test_no_content_type_is_read_as_json(client: httpx2.Client) -> None:
     answer = client.post(LEGACY, content=b'{"texts":[]}')
     assert "content-type" not in answer.request.headers
     assert answer.content == b'{"is_falsetrue":[]}'
@@ -94,7 +94,7 @@ def test_no_content_type_is_read_as_json(client: httpx.Client) -> None:
     ],
 )
 def test_a_wrong_body_is_422_with_a_detail_list_that_repeats_nothing(
-    client: httpx.Client, body: object, loc: list[str]
+    client: httpx2.Client, body: object, loc: list[str]
 ) -> None:
     answer = post(client, body)
     assert answer.status_code == 422
@@ -106,12 +106,12 @@ def test_a_wrong_body_is_422_with_a_detail_list_that_repeats_nothing(
     assert detail["type"] == "invalid_body"
 
 
-def test_1024_texts_are_answered(client: httpx.Client) -> None:
+def test_1024_texts_are_answered(client: httpx2.Client) -> None:
     answer = post(client, {"texts": [RANT] * 1024})
     assert answer.content == b'{"is_falsetrue":[' + b",".join([b"0"] * 1024) + b"]}"
 
 
-def test_1025_texts_are_413(client: httpx.Client) -> None:
+def test_1025_texts_are_413(client: httpx2.Client) -> None:
     answer = post(client, {"texts": [MARK] * 1025})
     assert answer.status_code == 413
     assert answer.json()["detail"][0]["loc"] == ["body", "texts"]
@@ -120,7 +120,7 @@ def test_1025_texts_are_413(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_another_method_is_405_in_the_same_dialect(client: httpx.Client, method: str) -> None:
+def test_another_method_is_405_in_the_same_dialect(client: httpx2.Client, method: str) -> None:
     answer = client.request(method, LEGACY)
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import jsonschema_rs
 import pytest
 from tests.service.conftest import DISPATCH, LEGACY, RANT, V1, Served, clean_environment
@@ -17,7 +17,7 @@ EXAMPLES = 60
 
 
 @pytest.fixture(scope="module")
-def document(client: httpx.Client) -> Any:
+def document(client: httpx2.Client) -> Any:
     return client.get("/openapi.json").json()
 
 
@@ -73,7 +73,7 @@ def test_the_document_states_the_limits_in_force(document: Any) -> None:
     ],
 )
 def test_an_answer_has_exactly_the_fields_of_its_schema(
-    client: httpx.Client, document: Any, method: str, path: str, body: object
+    client: httpx2.Client, document: Any, method: str, path: str, body: object
 ) -> None:
     answer = client.request(method, path, json=body)
     documented = document["paths"][path][method.lower()]["responses"][str(answer.status_code)]["content"]
@@ -123,5 +123,5 @@ def test_requests_made_up_from_the_document_get_documented_answers_and_no_server
     assert "Traceback" not in server.log
 
 
-def test_the_document_is_the_same_however_often_it_is_asked_for(client: httpx.Client) -> None:
+def test_the_document_is_the_same_however_often_it_is_asked_for(client: httpx2.Client) -> None:
     assert client.get("/openapi.json").content == client.get("/openapi.json").content

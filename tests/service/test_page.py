@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import httpx2
 import msgspec
 import pyarrow
 import pyarrow.parquet
@@ -32,23 +32,23 @@ CSV = "text/csv"
 
 
 @pytest.fixture
-def visitor(server: Served) -> Iterator[httpx.Client]:
+def visitor(server: Served) -> Iterator[httpx2.Client]:
     """A new visitor, without cookies, who reads English."""
-    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
+    with httpx2.Client(base_url=server.url, timeout=20, trust_env=False) as client:
         yield client
 
 
-def words(answer: httpx.Response) -> str:
+def words(answer: httpx2.Response) -> str:
     """What a page says, as one line of text."""
     body = re.sub(r"<(style|script|template)\b.*?</\1>", "", answer.text, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", "", body)).split())
 
 
-def upload(visitor: httpx.Client, name: str, content: bytes, **columns: str) -> httpx.Response:
+def upload(visitor: httpx2.Client, name: str, content: bytes, **columns: str) -> httpx2.Response:
     return visitor.post("/upload", files={"file": (name, content)}, data=columns)
 
 
-def downloaded(answer: httpx.Response) -> list[dict[str, str]]:
+def downloaded(answer: httpx2.Response) -> list[dict[str, str]]:
     """The rows of the scored file that a page links to."""
     link = re.search(r'href="data:text/csv;charset=utf-8;base64,([^"]*)" download="[^"]*"', answer.text)
     assert link, words(answer)
@@ -84,7 +84,7 @@ def test_the_language_is_the_one_the_browser_ranks_highest(header: str, language
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Check a text"), ("es", "Revisar un texto")])
-def test_the_page_says_which_language_it_is_in(visitor: httpx.Client, language: str, title: str) -> None:
+def test_the_page_says_which_language_it_is_in(visitor: httpx2.Client, language: str, title: str) -> None:
     answer = visitor.get("/", headers={"accept-language": language})
     assert answer.status_code == 200
     assert answer.headers["content-language"] == language
@@ -93,7 +93,7 @@ def test_the_page_says_which_language_it_is_in(visitor: httpx.Client, language: 
     assert title in answer.text
 
 
-def test_a_switch_of_language_is_remembered_in_a_cookie_for_the_page_alone(visitor: httpx.Client) -> None:
+def test_a_switch_of_language_is_remembered_in_a_cookie_for_the_page_alone(visitor: httpx2.Client) -> None:
     cookie = visitor.get("/", params={"lang": "es"}).headers["set-cookie"]
     assert cookie.startswith("falsetrue_language=es;")
     assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
@@ -101,7 +101,7 @@ def test_a_switch_of_language_is_remembered_in_a_cookie_for_the_page_alone(visit
     assert visitor.get("/", params={"lang": "en"}).headers["content-language"] == "en"
 
 
-def test_a_language_that_there_is_not_changes_nothing(visitor: httpx.Client) -> None:
+def test_a_language_that_there_is_not_changes_nothing(visitor: httpx2.Client) -> None:
     visitor.cookies.set("falsetrue_language", "xx")
     answer = visitor.get("/", params={"lang": "../es"}, headers={"accept-language": "es"})
     assert answer.headers["content-language"] == "es"
@@ -123,7 +123,7 @@ def test_a_language_that_there_is_not_changes_nothing(visitor: httpx.Client) -> 
     ],
 )
 def test_each_example_shows_what_it_is_meant_to_show(
-    visitor: httpx.Client, language: str, key: str, verdict: str, action: str
+    visitor: httpx2.Client, language: str, key: str, verdict: str, action: str
 ) -> None:
     example = examples(language)[key]
     form = {"title": example.title, "text": example.text}
@@ -134,7 +134,7 @@ def test_each_example_shows_what_it_is_meant_to_show(
     assert action in words(answer)
 
 
-def test_an_example_fills_the_form(visitor: httpx.Client) -> None:
+def test_an_example_fills_the_form(visitor: httpx2.Client) -> None:
     example = examples("es")["rant"]
     answer = visitor.get("/", params={"example": "rant", "lang": "es"})
     assert html.escape(example.title, quote=False) in html.unescape(answer.text)
@@ -142,7 +142,7 @@ def test_an_example_fills_the_form(visitor: httpx.Client) -> None:
     assert visitor.get("/", params={"example": "nothing"}).status_code == 200
 
 
-def test_a_result_says_how_sure_it_is_what_to_do_and_who_said_so(visitor: httpx.Client) -> None:
+def test_a_result_says_how_sure_it_is_what_to_do_and_who_said_so(visitor: httpx2.Client) -> None:
     answer = visitor.post("/", data={"text": DISPATCH})
     said = words(answer)
     model = visitor.get("/v1/model").json()
@@ -156,7 +156,7 @@ def test_a_result_says_how_sure_it_is_what_to_do_and_who_said_so(visitor: httpx.
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_no_decision_gives_its_reasons_and_is_no_evidence(visitor: httpx.Client) -> None:
+def test_no_decision_gives_its_reasons_and_is_no_evidence(visitor: httpx2.Client) -> None:
     said = words(visitor.post("/", data={"text": "zorgle blarf quixnit"}))
     assert "It has too few words to judge." in said
     assert "Too many of its words never occurred in the news" in said
@@ -164,7 +164,7 @@ def test_no_decision_gives_its_reasons_and_is_no_evidence(visitor: httpx.Client)
     assert "No decision is not evidence that it is true." in said
 
 
-def test_the_text_stays_in_the_form_and_is_never_read_as_html(visitor: httpx.Client) -> None:
+def test_the_text_stays_in_the_form_and_is_never_read_as_html(visitor: httpx2.Client) -> None:
     text = f"\n\n</textarea><script>alert(1)</script> & “{{{{ 7*7 }}}}” {DISPATCH}"
     answer = visitor.post("/", data={"title": '"><img src=x>', "text": text})
     assert "<script>alert" not in answer.text
@@ -179,7 +179,7 @@ def test_the_text_stays_in_the_form_and_is_never_read_as_html(visitor: httpx.Cli
     [("", 422, "the text is empty"), (" \n\t", 422, "the text is empty"), (MARK * 3000, 413, "The text is too long")],
 )
 def test_a_text_that_cannot_be_checked_is_explained_on_the_page(
-    visitor: httpx.Client, text: str, status: int, says: str
+    visitor: httpx2.Client, text: str, status: int, says: str
 ) -> None:
     answer = visitor.post("/", data={"title": "Kept title", "text": text})
     assert answer.status_code == status
@@ -207,7 +207,7 @@ def test_a_text_that_cannot_be_checked_is_explained_on_the_page(
 )
 @pytest.mark.parametrize("path", ["/", "/upload"])
 def test_a_body_that_is_no_such_form_gets_a_page_and_no_server_error(
-    visitor: httpx.Client, path: str, content: bytes, content_type: str
+    visitor: httpx2.Client, path: str, content: bytes, content_type: str
 ) -> None:
     answer = visitor.post(path, content=content, headers={"content-type": content_type})
     assert answer.status_code < 500
@@ -215,14 +215,14 @@ def test_a_body_that_is_no_such_form_gets_a_page_and_no_server_error(
 
 
 @pytest.mark.parametrize("path", ["/", "/upload"])
-def test_a_body_that_is_too_large_gets_a_page(visitor: httpx.Client, path: str) -> None:
+def test_a_body_that_is_too_large_gets_a_page(visitor: httpx2.Client, path: str) -> None:
     answer = visitor.post(path, content=b"x" * 9_000_000, headers={"accept-language": "es"})
     assert answer.status_code == 413
     assert "Lo que enviaste es demasiado grande" in words(answer)
     assert "content-security-policy" in answer.headers
 
 
-def test_a_method_that_makes_no_sense_gets_a_page(visitor: httpx.Client) -> None:
+def test_a_method_that_makes_no_sense_gets_a_page(visitor: httpx2.Client) -> None:
     answer = visitor.put("/")
     assert answer.status_code == 405
     assert "did not understand" in words(answer)
@@ -280,8 +280,8 @@ def test_a_teams_own_policy_is_applied_and_drawn(tmp_path: Path, low: float, hig
     assert "&lt;ask the desk&gt;" in answer.text
 
 
-def _until_ready(client: httpx.Client) -> None:
-    while client.get("/readyz").status_code != httpx.codes.OK:
+def _until_ready(client: httpx2.Client) -> None:
+    while client.get("/readyz").status_code != httpx2.codes.OK:
         pass
 
 
@@ -312,7 +312,7 @@ def as_parquet(rows: list[dict[str, str]]) -> bytes:
     ("name", "write"), [("n.csv", as_csv), ("n.JSONL", as_jsonl), ("n.ndjson", as_jsonl), ("n.parquet", as_parquet)]
 )
 def test_a_file_comes_back_with_a_verdict_for_every_row(
-    visitor: httpx.Client, name: str, write: Callable[[list[dict[str, str]]], bytes]
+    visitor: httpx2.Client, name: str, write: Callable[[list[dict[str, str]]], bytes]
 ) -> None:
     answer = upload(visitor, name, write(ROWS))
     assert answer.status_code == 200
@@ -320,14 +320,14 @@ def test_a_file_comes_back_with_a_verdict_for_every_row(
     assert [(row["id"], row["label"]) for row in downloaded(answer)] == [("a", "real"), ("b", "false")]
 
 
-def test_columns_are_chosen_by_name(visitor: httpx.Client) -> None:
+def test_columns_are_chosen_by_name(visitor: httpx2.Client) -> None:
     rows = [{"cuerpo": row["texto"], "encabezado": row["titulo"], "text": "other"} for row in ROWS]
     answer = upload(visitor, "n.csv", as_csv(rows), text_column="cuerpo", title_column=" encabezado ")
     assert [row["label"] for row in downloaded(answer)] == ["real", "false"]
     assert 'value="cuerpo"' in answer.text
 
 
-def test_the_verdicts_of_a_file_are_those_of_the_api(visitor: httpx.Client) -> None:
+def test_the_verdicts_of_a_file_are_those_of_the_api(visitor: httpx2.Client) -> None:
     items = [{"title": row["titulo"], "text": row["texto"]} for row in ROWS]
     results = visitor.post("/v1/classifications", json={"items": items}).json()["results"]
     rows = downloaded(upload(visitor, "n.csv", as_csv(ROWS)))
@@ -335,7 +335,7 @@ def test_the_verdicts_of_a_file_are_those_of_the_api(visitor: httpx.Client) -> N
 
 
 @pytest.mark.usefixtures("quiet")
-def test_bad_rows_are_reported_with_their_lines_and_the_rest_is_scored(visitor: httpx.Client) -> None:
+def test_bad_rows_are_reported_with_their_lines_and_the_rest_is_scored(visitor: httpx2.Client) -> None:
     content = b"text,id\n" + DISPATCH.replace(",", "").encode() + b",1\n,2\nx\ncaf\xe9 " + MARK.encode() + b",4\n"
     answer = upload(visitor, "n.csv", content)
     assert answer.status_code == 200
@@ -349,7 +349,7 @@ def test_bad_rows_are_reported_with_their_lines_and_the_rest_is_scored(visitor: 
     assert [bool(row["error"]) for row in downloaded(answer)] == [False, True, True, True]
 
 
-def test_many_bad_rows_are_counted(visitor: httpx.Client) -> None:
+def test_many_bad_rows_are_counted(visitor: httpx2.Client) -> None:
     answer = upload(visitor, "n.csv", b"text,id\n" + b",1\n" * 50)
     assert "50 rows could not be classified" in words(answer)
     assert "and 30 more" in words(answer)
@@ -385,7 +385,7 @@ def test_many_bad_rows_are_counted(visitor: httpx.Client) -> None:
     ],
 )
 def test_a_file_that_cannot_be_used_is_explained_on_the_page(
-    visitor: httpx.Client, name: str, content: bytes, status: int, says: str
+    visitor: httpx2.Client, name: str, content: bytes, status: int, says: str
 ) -> None:
     visitor.cookies.set("falsetrue_language", "es")
     answer = upload(visitor, name, content)
@@ -395,14 +395,14 @@ def test_a_file_that_cannot_be_used_is_explained_on_the_page(
     assert MARK not in answer.text
 
 
-def test_rows_with_something_else_than_text_are_reported(visitor: httpx.Client) -> None:
+def test_rows_with_something_else_than_text_are_reported(visitor: httpx2.Client) -> None:
     content = b'{"text":"x"}\n{"text":["y"]}\nnot json\n{"text":"z"}\n'
     said = words(upload(visitor, "n.jsonl", content))
     assert "line 2: column 'text' holds something else than text" in said
     assert "line 3: not a JSON object" in said
 
 
-def test_names_of_files_and_columns_are_never_read_as_html(visitor: httpx.Client) -> None:
+def test_names_of_files_and_columns_are_never_read_as_html(visitor: httpx2.Client) -> None:
     answer = upload(visitor, "n.csv", b"<i>1,c\n1,2\n", text_column="<i>2")
     assert "<i>" not in answer.text
     assert "There is no column “<i>2”. The columns are: <i>1, c." in html.unescape(answer.text)
@@ -411,7 +411,7 @@ def test_names_of_files_and_columns_are_never_read_as_html(visitor: httpx.Client
     assert re.search(r'download="[a-z0-9-]*i-scored\.csv"', answer.text)
 
 
-def test_a_scored_file_too_large_for_a_link_is_sent_as_it_is(visitor: httpx.Client) -> None:
+def test_a_scored_file_too_large_for_a_link_is_sent_as_it_is(visitor: httpx2.Client) -> None:
     rows = [row | {"notes": "n" * 60_000} for row in ROWS * 10]
     answer = upload(visitor, "Noticias de mayo.csv", as_csv(rows))
     assert answer.headers["content-disposition"] == 'attachment; filename="Noticias-de-mayo-scored.csv"'
@@ -430,7 +430,7 @@ def test_a_scored_file_too_large_for_a_link_is_sent_as_it_is(visitor: httpx.Clie
     ids=["repeated by reference", "compressed", "nested"],
 )
 def test_a_parquet_file_that_unpacks_to_a_huge_one_is_refused(
-    visitor: httpx.Client, columns: dict[str, list[object]]
+    visitor: httpx2.Client, columns: dict[str, list[object]]
 ) -> None:
     out = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(columns), out, compression="zstd")
@@ -439,14 +439,14 @@ def test_a_parquet_file_that_unpacks_to_a_huge_one_is_refused(
     assert "too large once unpacked" in words(answer)
 
 
-def test_reloading_the_answer_to_a_file_leads_back_to_the_form(visitor: httpx.Client) -> None:
+def test_reloading_the_answer_to_a_file_leads_back_to_the_form(visitor: httpx2.Client) -> None:
     answer = visitor.get("/upload")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/#file"
 
 
 def test_nothing_given_is_left_on_the_disk(
-    visitor: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    visitor: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with serve_in_thread(create_app(Settings())) as served:
@@ -461,7 +461,7 @@ def test_nothing_given_is_left_on_the_disk(
 # --- its files -------------------------------------------------------------------------------------
 
 
-def test_no_page_has_inline_code_or_looks_or_anything_of_other_hosts(visitor: httpx.Client) -> None:
+def test_no_page_has_inline_code_or_looks_or_anything_of_other_hosts(visitor: httpx2.Client) -> None:
     pages = [
         visitor.get("/"),
         visitor.get("/docs"),
@@ -476,7 +476,7 @@ def test_no_page_has_inline_code_or_looks_or_anything_of_other_hosts(visitor: ht
         assert "unsafe" not in page.headers["content-security-policy"]
 
 
-def test_every_file_that_a_page_names_is_served_to_be_kept_for_ever(visitor: httpx.Client) -> None:
+def test_every_file_that_a_page_names_is_served_to_be_kept_for_ever(visitor: httpx2.Client) -> None:
     pages = visitor.get("/").text + visitor.get("/docs").text
     names = set(re.findall(r'"(/static/[^"]*)"', pages))
     assert len(names) >= 8
@@ -491,7 +491,7 @@ def test_every_file_that_a_page_names_is_served_to_be_kept_for_ever(visitor: htt
         assert plain.content == answer.content
 
 
-def test_files_are_sent_compressed_to_whom_can_read_them(visitor: httpx.Client) -> None:
+def test_files_are_sent_compressed_to_whom_can_read_them(visitor: httpx2.Client) -> None:
     name = re.findall(r'"(/static/[^"]*pico[^"]*)"', visitor.get("/").text)[0]
     with visitor.stream("GET", name, headers={"accept-encoding": "gzip"}) as answer:
         raw = b"".join(answer.iter_raw())
@@ -499,7 +499,7 @@ def test_files_are_sent_compressed_to_whom_can_read_them(visitor: httpx.Client) 
     assert gzip.decompress(raw) == (FOLDER / "vendor/pico.min.css").read_bytes()
 
 
-def test_only_files_that_there_are_can_be_named(visitor: httpx.Client) -> None:
+def test_only_files_that_there_are_can_be_named(visitor: httpx2.Client) -> None:
     (page,) = re.findall(r'"/static/([0-9a-f]+)/page.js"', visitor.get("/").text)
     for path in (
         f"/static/{page}/app.css",
@@ -525,7 +525,7 @@ def test_vendored_files_are_those_of_the_list() -> None:
     assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == listed
 
 
-def test_the_page_is_no_part_of_the_apis_document(visitor: httpx.Client) -> None:
+def test_the_page_is_no_part_of_the_apis_document(visitor: httpx2.Client) -> None:
     paths = visitor.get("/openapi.json").json()["paths"]
     assert not {"/", "/upload", "/docs", "/static/{digest}/{name}"} & set(paths)
 

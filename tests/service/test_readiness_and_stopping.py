@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import httpx
+import httpx2
 import pytest
 from tests.service.conftest import (
     DISPATCH,
@@ -35,7 +35,7 @@ BODY = json.dumps({"texts": [DISPATCH]}).encode()
 ASKED = [("GET", "/readyz"), ("POST", LEGACY), ("POST", V1), ("GET", "/v1/model")]
 
 
-def ask(client: httpx.Client, method: str, path: str) -> httpx.Response:
+def ask(client: httpx2.Client, method: str, path: str) -> httpx2.Response:
     body: dict[str, list[str]] = {"texts": []} if path == LEGACY else {"items": []}
     return client.request(method, path, json=body if method == "POST" else None)
 
@@ -99,7 +99,7 @@ def test_once_the_model_is_loaded_everything_is_answered(loading: tuple[Threaded
     assert [ask(served.client, method, path).status_code for method, path in ASKED] == [200] * 4
 
 
-def test_ready_says_so(client: httpx.Client) -> None:
+def test_ready_says_so(client: httpx2.Client) -> None:
     assert client.get("/readyz").json() == {"status": "ready"}
     assert client.get("/healthz").json() == {"status": "ok"}
 
@@ -196,7 +196,7 @@ def test_after_sigterm_readyz_is_503_while_texts_are_answered_and_then_it_ends(s
     assert served.client.get("/readyz").json()["detail"] == "the service is stopping"
     assert served.client.post(LEGACY, content=BODY).content == b'{"is_falsetrue":[1]}'
     assert served.client.get("/healthz").status_code == 200
-    with httpx.Client(base_url=served.url, trust_env=False) as another:
+    with httpx2.Client(base_url=served.url, trust_env=False) as another:
         assert another.post(LEGACY, content=BODY).status_code == 200
     served.process.wait(PATIENCE)
     assert served.process.returncode in (0, -signal.SIGTERM)

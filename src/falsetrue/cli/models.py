@@ -84,7 +84,7 @@ def verify(
 
 
 @app.command()
-def trust(model: Annotated[str, typer.Argument(metavar="MODEL")]) -> None:
+def trust(model: Annotated[str, typer.Argument(metavar="MODEL")], as_json: AsJson = False) -> None:
     """Allow this model's joblib file to be unpickled when it is served.
 
     Only for a model without a compiled scorer, and only if you know who made it: unpickling can
@@ -94,4 +94,7 @@ def trust(model: Annotated[str, typer.Argument(metavar="MODEL")]) -> None:
     from falsetrue.wiring import trust_model
 
     manifest = trust_model(load_settings(), model)
+    if as_json:
+        print_json({"name": manifest.name, "version": manifest.version, "trusted": True})
+        return
     typer.echo(f"{manifest.name}@{manifest.version}: its model_final.joblib may be unpickled")
