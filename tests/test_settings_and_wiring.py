@@ -33,6 +33,12 @@ def test_a_setting_that_makes_no_sense_is_named_without_its_value(monkeypatch: p
     assert "soon" not in str(caught.value)
 
 
+def test_a_misspelt_setting_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FALSETRUE_MODLE", "x")
+    with pytest.raises(InputError, match="there is no setting FALSETRUE_MODLE"):
+        load_settings()
+
+
 def test_a_damaged_model_is_neither_servable_nor_loaded(trained: Callable[[str], Path], tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(trained("default"), tmp_path / "bundle"))
     (bundle / SCORER).write_bytes(b"")

@@ -1,5 +1,6 @@
 """Every setting, from ``FALSETRUE_*`` environment variables; built by entry points only."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,16 @@ class Settings(BaseSettings):
     body_seconds: float = Field(30, gt=0)  #: how long a request body may take to arrive
 
 
+#: Variables of ours that are not settings: the tests read them.
+_OTHERS = {"FALSETRUE_CORPORA", "FALSETRUE_NO_SKIPS"}
+
+
 def load_settings(**given: Any) -> Settings:
     """The settings of the environment, with some given; raises :class:`InputError` naming the one that is wrong."""
+    known = {f"FALSETRUE_{name.upper()}" for name in Settings.model_fields} | _OTHERS
+    unknown = sorted(name for name in os.environ if name.startswith("FALSETRUE_") and name.upper() not in known)
+    if unknown:
+        raise InputError(f"there is no setting {unknown[0]}; it may be misspelt")
     try:
         return Settings(**given)
     except ValidationError as error:

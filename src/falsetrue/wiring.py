@@ -21,7 +21,7 @@ def load_classifier(settings: Settings, model: str | None = None) -> Classifier:
     ``model`` overrides the setting. Raises :class:`BundleError` or :class:`PolicyError`.
     """
     bundle = _open_servable(settings, model)
-    scorer = bundle.compiled_scorer() if bundle.manifest.compiled else _unpickled_scorer(bundle.folder)
+    scorer = bundle.compiled_scorer() if bundle.manifest.compiled else _unpickled_scorer(bundle)
     check_golden(bundle.manifest, scorer)
     return Classifier(
         manifest=bundle.manifest, baseline=bundle.baseline(), scorer=scorer, policies=_policies(settings, bundle)
@@ -35,17 +35,18 @@ def check_servable(settings: Settings) -> None:
 
 def _open_servable(settings: Settings, model: str | None) -> Bundle:
     bundle = open_bundle(find_model(model or settings.model, settings.models_folder))
-    if not bundle.manifest.compiled:
-        _check_trusted(settings, bundle)
-    return bundle
-
-
-def _check_trusted(settings: Settings, bundle: Bundle) -> None:
-    if not is_trusted(settings.state_folder, bundle.manifest.files[ESTIMATOR].sha256):
+    if not bundle.manifest.compiled and not _is_trusted(settings, bundle):
         raise BundleUntrustedError(
             f"{bundle.folder}: this needs {ESTIMATOR} to be unpickled, which can run any code; "
             f"if you know who made it: falsetrue models trust {bundle.folder}"
         )
+    return bundle
+
+
+def _is_trusted(settings: Settings, bundle: Bundle) -> bool:
+    """Whether these very bytes may be unpickled: those of the package, or ones that the operator trusts."""
+    digest = bundle.manifest.files[ESTIMATOR].sha256
+    return bundle.folder == shipped_folder() or is_trusted(settings.state_folder, digest)
 
 
 def _policies(settings: Settings, bundle: Bundle) -> Policies:
@@ -53,12 +54,12 @@ def _policies(settings: Settings, bundle: Bundle) -> Policies:
     return policies.with_default(settings.policy) if settings.policy else policies
 
 
-def _unpickled_scorer(folder: Path) -> Scorer:
-    """The model's own estimator, unpickled. Callers have checked trust."""
+def _unpickled_scorer(bundle: Bundle) -> Scorer:
+    """The model's own estimator, unpickled from the bytes that were verified. Callers have checked trust."""
     # Serving a compiled model must not import this: it is where joblib comes in.
     from falsetrue.bundle.foreign import EstimatorScorer, load_estimator  # noqa: PLC0415
 
-    return EstimatorScorer(load_estimator(open_bundle(folder, keep=(ESTIMATOR,)).contents[ESTIMATOR]))
+    return EstimatorScorer(load_estimator(bundle.contents[ESTIMATOR]))
 
 
 # --- looking after models -------------------------------------------------------------------------
@@ -80,27 +81,25 @@ class Verified:
 def verify_model(settings: Settings, model: str | None, *, unpickle: bool) -> Verified:
     """Check every digest, and the golden texts against the pipeline's scores at save time.
 
-    With ``unpickle`` the pipeline itself is loaded and asked again, which a model that is neither
-    shipped nor trusted is refused. Raises :class:`BundleError` naming what is not in order.
+    With ``unpickle`` the pipeline itself is asked again too, where the model is shipped or
+    trusted. Raises :class:`BundleError` naming what is not in order.
     """
-    folder = find_model(model, settings.models_folder)
-    bundle = open_bundle(folder)
+    bundle = open_bundle(find_model(model, settings.models_folder))
     manifest = bundle.manifest
-    if unpickle and folder != shipped_folder():
-        _check_trusted(settings, bundle)
+    ask_pipeline = unpickle and _is_trusted(settings, bundle)
     return Verified(
-        folder=folder,
+        folder=bundle.folder,
         name=manifest.name,
         version=manifest.version,
         files=len(manifest.files) + 1,
         golden_texts=len(golden_texts()),
         scorer_difference=check_golden(manifest, bundle.compiled_scorer()) if manifest.compiled else None,
-        estimator_difference=check_golden(manifest, _unpickled_scorer(folder)) if unpickle else None,
+        estimator_difference=check_golden(manifest, _unpickled_scorer(bundle)) if ask_pipeline else None,
     )
 
 
 def trust_model(settings: Settings, model: str) -> Manifest:
     """Remember that the operator trusts a model's joblib file; returns its manifest."""
-    bundle = open_bundle(find_model(model, settings.models_folder), keep=())
-    trust(settings.state_folder, bundle.manifest.files[ESTIMATOR].sha256, bundle.manifest.name)
-    return bundle.manifest
+    manifest = open_bundle(find_model(model, settings.models_folder), keep=()).manifest
+    trust(settings.state_folder, manifest.files[ESTIMATOR].sha256, manifest.name)
+    return manifest

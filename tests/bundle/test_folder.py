@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from falsetrue.bundle import folder as folder_module
 from falsetrue.bundle.folder import (
     BASELINE,
     CARD,
@@ -22,7 +23,7 @@ from falsetrue.bundle.folder import (
     open_bundle,
     write_bundle,
 )
-from falsetrue.bundle.manifest import FORMAT, Manifest, decode, encode, seal
+from falsetrue.bundle.manifest import FORMAT, Manifest, decode, encode, fingerprint, seal
 from falsetrue.bundle.scorer import Scores
 from falsetrue.errors import BundleDamagedError, BundleError, BundleFormatError, InputError
 
@@ -45,7 +46,7 @@ def test_a_sound_bundle_opens_and_holds_what_format_1_says(bundle: Path) -> None
     assert sorted(files_of(bundle)) == sorted([BASELINE, CARD, ESTIMATOR, MANIFEST, SCORER])
     assert opened.manifest.format == FORMAT
     assert opened.baseline().texts == opened.manifest.split.held_out
-    assert opened.compiled_scorer().vocabulary_size > 0
+    assert opened.compiled_scorer().score(["the vote"]).known_words[0] > 0
 
 
 def test_any_flipped_bit_is_a_clear_error(bundle: Path) -> None:
@@ -180,9 +181,67 @@ def test_replace_puts_a_model_in_the_place_of_a_model_only(bundle: Path, tmp_pat
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="is not a model; it is not replaced"):
+    with pytest.raises(InputError, match="is not a model, or holds more than one; it is not replaced"):
         write_bundle(other, manifest, files, replace=True)
     assert (other / "thesis.txt").exists()
+
+
+def test_a_folder_that_only_looks_like_a_model_is_not_replaced(bundle: Path, tmp_path: Path) -> None:
+    manifest, files = rewritten(bundle)
+    extension = tmp_path / "extension"
+    extension.mkdir()
+    (extension / MANIFEST).write_text('{"manifest_version": 3}')
+    (bundle / "notes.txt").write_text("mine")
+    for target in (extension, bundle):
+        with pytest.raises(InputError, match="it is not replaced"):
+            write_bundle(target, manifest, files, replace=True)
+    assert (bundle / "notes.txt").exists()
+
+
+def test_a_model_that_another_process_put_there_meanwhile_stays(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, files = rewritten(bundle)
+    target = tmp_path / "target"
+    shutil.copytree(bundle, target)
+    monkeypatch.setattr(folder_module, "refuse_existing", lambda *_arguments, **_options: None)
+    with pytest.raises(InputError, match="exists already"):
+        write_bundle(target, manifest, files)
+    open_bundle(target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "target"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: {"files": {name: each for name, each in manifest.files.items() if name != ESTIMATOR}},
+        lambda manifest: {"files": {name: each for name, each in manifest.files.items() if name != BASELINE}},
+        lambda _: {"compiled": False},
+        lambda _: {"name": "two\nlines"},
+        lambda _: {"name": "\x1b[31mred"},
+        lambda manifest: {"policy": msgspec.structs.replace(manifest.policy, false_below=0.9, real_above=0.1)},
+    ],
+)
+def test_a_manifest_sealed_by_others_that_makes_no_sense_is_refused(
+    bundle: Path, change: Callable[[Manifest], dict[str, Any]]
+) -> None:
+    manifest = decode((bundle / MANIFEST).read_bytes())
+    (bundle / MANIFEST).write_bytes(encode(resealed(msgspec.structs.replace(manifest, **change(manifest)))))
+    with pytest.raises(BundleDamagedError, match=r"manifest\.json"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    "change", [{"format": 2}, {"reliability": []}, {"p_real_quantiles": [0.5]}, {"more": 1}, {"texts": "many"}]
+)
+def test_a_baseline_sealed_by_others_that_makes_no_sense_is_refused(bundle: Path, change: dict[str, Any]) -> None:
+    content = encode(msgspec.json.decode((bundle / BASELINE).read_bytes()) | change)
+    (bundle / BASELINE).write_bytes(content)
+    manifest = decode((bundle / MANIFEST).read_bytes())
+    files = manifest.files | {BASELINE: fingerprint(content)}
+    (bundle / MANIFEST).write_bytes(encode(resealed(msgspec.structs.replace(manifest, files=files))))
+    with pytest.raises(BundleDamagedError, match=r"baseline\.json is not a baseline of format 1"):
+        open_bundle(bundle).baseline()
 
 
 @pytest.mark.parametrize("replace", [False, True])

@@ -11,10 +11,13 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from falsetrue import wiring
 from falsetrue.bundle.folder import ESTIMATOR, MANIFEST, SCORER, open_bundle, write_bundle
-from falsetrue.bundle.foreign import dump_estimator
+from falsetrue.bundle.foreign import EstimatorScorer, dump_estimator
 from falsetrue.bundle.golden import golden_texts
 from falsetrue.bundle.manifest import fingerprint, seal
+from falsetrue.errors import BundleError
+from falsetrue.settings import Settings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -51,7 +54,7 @@ def test_list_shows_the_shipped_model_and_those_of_the_folder(falsetrue: Run, un
 
 
 def test_verify_proves_scorer_and_pipeline_equal(falsetrue: Run) -> None:
-    checked = json.loads(falsetrue("models", "verify", "--json", "--unpickle").stdout)
+    checked = json.loads(falsetrue("models", "verify", "--json").stdout)
     assert checked["golden_texts"] == len(golden_texts())
     assert 0 <= checked["scorer_difference"] <= 1e-6
     assert 0 <= checked["estimator_difference"] <= 1e-6
@@ -67,13 +70,13 @@ def test_verify_names_the_file_that_changed(falsetrue: Run, trained: Callable[[s
 
 @pytest.mark.usefixtures("uncompiled")
 def test_a_model_that_must_be_unpickled_is_served_only_once_trusted(falsetrue: Run) -> None:
-    for command in (["check", "some text", "--model", "foreign"], ["models", "verify", "foreign", "--unpickle"]):
-        refused = falsetrue(*command)
-        assert refused.returncode == 4
-        assert "falsetrue models trust" in refused.stderr
-    assert falsetrue("models", "trust", "foreign").returncode == 0
+    refused = falsetrue("check", "some text", "--model", "foreign")
+    assert refused.returncode == 4
+    assert "falsetrue models trust" in refused.stderr
+    assert "model_final.joblib was not opened" in falsetrue("models", "verify", "foreign").stdout
+    assert json.loads(falsetrue("models", "trust", "foreign", "--json").stdout)["trusted"] is True
     assert falsetrue("check", "some text", "--model", "foreign").returncode == 0
-    assert falsetrue("models", "verify", "foreign", "--unpickle").returncode == 0
+    assert "model_final.joblib answers" in falsetrue("models", "verify", "foreign").stdout
     assert "joblib, trusted" in falsetrue("models", "list").stdout
 
 
@@ -87,3 +90,30 @@ def test_trust_is_of_the_bytes_not_of_the_name(falsetrue: Run, uncompiled: Path)
     )
     write_bundle(uncompiled, seal(changed, datetime(2026, 1, 2, tzinfo=UTC)), files, replace=True)
     assert falsetrue("check", "some text", "--model", "foreign").returncode == 4
+
+
+def test_a_model_swapped_after_trust_was_checked_is_not_unpickled(
+    uncompiled: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is unpickled is the bytes whose digest was trusted, not what stands there by then."""
+    opened = open_bundle(uncompiled, keep=("baseline.json", "card.md"))
+    other = make_pipeline(HashingVectorizer(), LogisticRegression(C=9)).fit(["real words", "fake words"], [1, 0])
+    files = {**opened.contents, ESTIMATOR: dump_estimator(other)}
+    swapped = msgspec.structs.replace(
+        opened.manifest, files={name: fingerprint(content) for name, content in files.items()}
+    )
+
+    def trusted_then_swapped(_state: Path, _sha256: str) -> bool:
+        write_bundle(uncompiled, seal(swapped, datetime(2026, 1, 3, tzinfo=UTC)), files, replace=True)
+        return True
+
+    monkeypatch.setattr(wiring, "is_trusted", trusted_then_swapped)
+    classifier = wiring.load_classifier(Settings(model=str(uncompiled), state_folder=tmp_path))
+    assert classifier.manifest == opened.manifest
+
+
+def test_estimators_whose_classes_are_not_ours_are_refused() -> None:
+    for labels in (["real", "unreliable"], [1, 2], ["0", "1"]):
+        pipeline = make_pipeline(HashingVectorizer(), LogisticRegression()).fit(["real words", "fake words"], labels)
+        with pytest.raises(BundleError, match="must be 0 \\(false\\) and 1 \\(real\\)"):
+            EstimatorScorer(pipeline)

@@ -37,6 +37,29 @@ def test_train_answers_machines_with_the_manifest(falsetrue: Run, news_csv: Path
     assert set(manifest["metrics"]["accuracy"]) == {"value", "low", "high"}
 
 
+@pytest.mark.parametrize("recipe", ["default", "deployed"])
+def test_two_processes_make_the_same_bytes(falsetrue: Run, news_csv: Path, tmp_path: Path, recipe: str) -> None:
+    for name, seed in (("one", "1"), ("other", "2")):
+        command = ("train", news_csv, "-o", name, "--name", "same", "--recipe", recipe)
+        assert falsetrue(*command, PYTHONHASHSEED=seed).returncode == 0
+    for path in (tmp_path / "one").iterdir():
+        if path.name != "manifest.json":
+            assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
+
+
+def test_what_was_trained_here_is_trusted_and_verified_with_its_pipeline(falsetrue: Run, news_csv: Path) -> None:
+    falsetrue("train", news_csv, "-o", "models/mine")
+    checked = json.loads(falsetrue("models", "verify", "mine", "--json").stdout)
+    assert checked["estimator_difference"] <= 1e-6
+
+
+@pytest.mark.parametrize("name", ["a@1", "shipped", "", "a/b", "two\nlines", "x" * 65, "-o"])
+def test_a_name_under_which_no_model_is_found_again_is_refused(falsetrue: Run, news_csv: Path, name: str) -> None:
+    answered = falsetrue("train", news_csv, "-o", "m", f"--name={name}" if name else "--name=")
+    assert answered.returncode == (0 if not name else 2)
+    assert name == "" or "a model cannot be called" in answered.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -82,9 +82,15 @@ def test_the_policy_that_is_asked_for_is_applied(classifier: Classifier) -> None
 
 
 def test_similar_texts_come_from_the_baseline(classifier: Classifier) -> None:
-    found = classifier.similar(0.99)
-    assert found.low <= 0.99 <= found.high
-    assert 0 < found.real <= found.texts
+    found = classify_one(classifier, DISPATCH)
+    similar = classifier.similar(found)
+    assert similar is not None
+    assert similar.low <= found.p_real <= similar.high
+    assert 0 < similar.real <= similar.texts
+
+
+def test_no_text_is_similar_to_one_that_is_too_short_or_out_of_scope(classifier: Classifier) -> None:
+    assert classifier.similar(classify_one(classifier, "Parliament approves budget")) is None
 
 
 def test_the_model_of_the_settings_is_loaded(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 import csv
+import datetime
 import errno
 import json
 import os
 import tracemalloc
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,42 @@ def test_parquet_columns_keep_their_types(tmp_path: Path, classifier: Classifier
         "int8",
         "double",
     ]
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.parquet"])
+def test_columns_that_python_has_no_values_for_come_through(
+    tmp_path: Path, classifier: Classifier, output: str
+) -> None:
+    table = pa.table(
+        {
+            "text": [TEXT],
+            "nanoseconds": pa.array([1_700_000_000_123_456_789], pa.timestamp("ns")),
+            "far": pa.array([10**15], pa.timestamp("s")),
+            "nowhere": pa.array([1], pa.timestamp("s", tz="No/Where")),
+            "day": pa.array([datetime.date(2020, 1, 1)]),
+            "price": pa.array([Decimal("1.50")]),
+            "kind": pa.array(["a"]).dictionary_encode(),
+            "blob": pa.array([b"x"]),
+            "nested": pa.array([[{"a": 1}]]),
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    summary, _ = run(classifier, tmp_path / "in.parquet", tmp_path / output)
+    (row,) = read_output(tmp_path / output) if output != "out.parquet" else [{}]
+    assert (summary.rows, summary.bad_rows) == (1, 0)
+    if row:
+        assert (row["day"], row["price"], row["kind"]) == ("2020-01-01", "1.50", "a")
+
+
+def test_cells_that_a_spreadsheet_would_run_are_guarded_where_that_is_asked_for(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    source = write_input(tmp_path / "in.jsonl", [{"note": "=1+1", "n": -1, "text": TEXT}])
+    run(classifier, source, tmp_path / "plain.csv")
+    run(classifier, source, tmp_path / "guarded.csv", guard_formulas=True)
+    assert read_output(tmp_path / "plain.csv")[0]["note"] == "=1+1"
+    guarded = read_output(tmp_path / "guarded.csv")[0]
+    assert (guarded["note"], guarded["n"]) == ("'=1+1", "-1")
 
 
 def test_bad_rows_stand_in_the_output_with_their_error_and_line(tmp_path: Path, classifier: Classifier) -> None:

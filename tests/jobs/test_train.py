@@ -88,6 +88,25 @@ def test_several_files_are_several_corpora_and_shared_articles_count_once(news_c
     assert set(manifest.metrics.by_corpus) == {"news", "other"}
 
 
+def test_an_article_under_both_labels_in_two_corpora_is_left_out_of_both(news_csv: Path, tmp_path: Path) -> None:
+    rows = news_csv.read_text().splitlines()
+    turned = [row[:-1] + str(1 - int(row[-1])) for row in rows[1:5]]
+    own = [row.replace("Item", "Other") for row in rows[5:101]]
+    (tmp_path / "other.csv").write_text("\n".join([rows[0], *turned, *own]))
+    manifest = run(tmp_path / "m", news_csv, tmp_path / "other.csv")
+    assert [corpus.dropped["conflicting"] for corpus in manifest.corpora] == [4, 4]
+    assert [corpus.real + corpus.false for corpus in manifest.corpora] == [196, 96]
+
+
+def test_a_corpus_left_with_one_class_by_another_is_refused(news_csv: Path, tmp_path: Path) -> None:
+    rows = news_csv.read_text().splitlines()
+    real_of_both = [row for row in rows[1:] if row.endswith("1")][:20]
+    false_of_its_own = [row.replace("Item", "Other") for row in rows[1:] if row.endswith("0")][:20]
+    (tmp_path / "other.csv").write_text("\n".join([rows[0], *real_of_both, *false_of_its_own]))
+    with pytest.raises(InputError, match=r"other\.csv: all 20 articles are false"):
+        run(tmp_path / "m", news_csv, tmp_path / "other.csv")
+
+
 def test_corpora_and_classes_weigh_the_same() -> None:
     def articles(corpus: str, label: Label, count: int) -> list[Article]:
         return [Article(corpus=corpus, line=1, title=None, text="t", label=label)] * count

@@ -34,7 +34,7 @@ def test_thresholds_and_actions(p_real: float, outcome: Outcome, action: str) ->
         (10, 4, (Reason.OUT_OF_SCOPE,)),
         (10, 5, ()),
         (4, 1, (Reason.TOO_SHORT, Reason.OUT_OF_SCOPE)),
-        (0, 0, (Reason.TOO_SHORT,)),
+        (0, 0, (Reason.TOO_SHORT, Reason.OUT_OF_SCOPE)),
     ],
 )
 def test_a_text_that_is_too_short_or_out_of_scope_is_not_decided(
@@ -76,3 +76,13 @@ def test_a_policy_that_makes_no_sense_is_refused_by_name(wrong: dict[str, object
     fields: dict[str, object] = {"name": "mine", "version": 1, "false_below": 0.3, "real_above": 0.8}
     with pytest.raises(PolicyError, match="policy mine@"):
         Policy(**(fields | wrong))  # type: ignore[arg-type]
+
+
+def test_a_text_without_a_known_word_is_never_decided_whatever_the_policy() -> None:
+    eager = Policy(name="eager", version=1, false_below=0.5, real_above=0.5)
+    for words in (0, 50):
+        assert decide(eager, p_real=0.01, words=words, known_words=0).reasons == (Reason.OUT_OF_SCOPE,)
+
+
+def test_not_a_number_is_no_decision() -> None:
+    assert decide(POLICY, p_real=math.nan, words=20, known_words=20).reasons == (Reason.NEAR_THRESHOLD,)

@@ -70,7 +70,7 @@ def test_confusion_counts_every_text_once() -> None:
 
 @settings(max_examples=200)
 @given(
-    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20).map(lambda n: n / 20)), min_size=1, max_size=60),
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20).map(lambda n: n / 20)), min_size=1, max_size=120),
     st.sampled_from([0.6, 0.8, 0.95]),
 )
 def test_thresholds_reach_their_precision_and_never_cross(rows: list[tuple[int, float]], target: float) -> None:
@@ -83,9 +83,14 @@ def test_thresholds_reach_their_precision_and_never_cross(rows: list[tuple[int, 
 
 
 def test_thresholds_are_as_wide_as_the_precision_allows() -> None:
-    labels, p_real = np.array([0, 0, 1, 0, 1, 1]), np.array([0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
+    labels, p_real = np.repeat([0, 0, 1, 0, 1, 1], 10), np.repeat([0.1, 0.2, 0.3, 0.7, 0.8, 0.9], 10)
     assert thresholds_for_precision(labels, p_real, 0.9) == (0.3, 0.7)
     assert thresholds_for_precision(labels, p_real, 0.6) == (0.5, 0.5)
+
+
+def test_a_band_of_a_few_texts_is_not_believed() -> None:
+    labels, p_real = np.repeat([0, 1], 9), np.repeat([0.1, 0.9], 9)
+    assert thresholds_for_precision(labels, p_real, 0.9) == (0.0, 1.0)
 
 
 def test_a_class_that_never_reaches_the_precision_is_never_decided() -> None:

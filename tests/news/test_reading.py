@@ -64,6 +64,35 @@ def test_a_byte_that_is_not_utf8_is_named_and_does_not_stop_the_rest(tmp_path: P
     assert good.values["text"] == "fine"
 
 
+def test_a_quote_that_is_never_closed_costs_its_own_line_only(tmp_path: Path) -> None:
+    path = written(tmp_path, "news.csv", 'id,text\n1,"opened\n2,second\n3,third\n')
+    rows = rows_of(path)
+    assert [row.line for row in rows] == [2, 3, 4]
+    assert [row.values.get("text") for row in rows] == [None, "second", "third"]
+    assert rows[0].problem is not None
+    assert rows[0].problem.startswith("not readable as CSV; look at its quotes")
+
+
+def test_a_quote_that_is_closed_by_a_later_one_costs_its_own_line_only(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "news.csv", 'id,text\n1,"opened\n2,second\n3,"quoted, as it should be"\n4,"also",extra\n5,x\n'
+    )
+    rows = rows_of(path)
+    assert [(row.line, row.problem is None) for row in rows] == [
+        (2, False),
+        (3, True),
+        (4, True),
+        (5, False),
+        (6, True),
+    ]
+    assert rows[2].values["text"] == "quoted, as it should be"
+
+
+def test_many_unclosed_quotes_are_read_in_bounded_time(tmp_path: Path) -> None:
+    path = written(tmp_path, "news.csv", "id,text\n" + '1,"opened\n' * 20_001)
+    assert len(rows_of(path)) > 10_000
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"   \n"])
 def test_a_csv_without_a_header_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(InputError, match=r"news.csv.*(empty|blank)"):
@@ -110,6 +139,17 @@ def test_jsonl_nested_too_deeply_is_a_bad_row(tmp_path: Path) -> None:
     assert [row.problem is None for row in rows] == [True, False, True]
 
 
+def test_a_bad_first_jsonl_row_does_not_stop_the_rest(tmp_path: Path) -> None:
+    with open_table(str(written(tmp_path, "n.jsonl", '{"text":\n{"id":1}\n{"text":"b","more":2}\n'))) as table:
+        assert table.columns == ["id", "text", "more"]
+        assert [row.problem is None for row in table.rows] == [False, True, True]
+
+
+def test_a_jsonl_without_a_single_object_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RowError, match=r"n\.jsonl, line 1: not a JSON object"):
+        rows_of(written(tmp_path, "n.jsonl", "[1]\n[2]\n"))
+
+
 def test_an_empty_jsonl_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the file is empty"):
         rows_of(written(tmp_path, "n.jsonl", ""))
@@ -124,6 +164,12 @@ def test_parquet_rows_are_numbered(tmp_path: Path) -> None:
         (1, {"text": "a", "label": 1}),
         (2, {"text": None, "label": 0}),
     ]
+
+
+def test_parquet_text_by_reference_is_read_as_text(tmp_path: Path) -> None:
+    column = pa.array(["one", "two", None, "one"]).dictionary_encode()
+    pq.write_table(pa.table({"text": column}), tmp_path / "n.parquet")
+    assert [row.values["text"] for row in rows_of(tmp_path / "n.parquet")] == ["one", "two", None, "one"]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all", gzip.compress(b"x")])

@@ -64,14 +64,18 @@ def test_only_what_was_trusted_is_trusted(tmp_path: Path) -> None:
     assert is_trusted(state, "a" * 64)
     assert is_trusted(state, "b" * 64)
     assert not is_trusted(state, "c" * 64)
-    assert [path.name for path in state.iterdir()] == ["trusted.json"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "\xff"])
-def test_a_damaged_trust_file_is_an_error_and_trusts_nothing(tmp_path: Path, content: str) -> None:
-    (tmp_path / "trusted.json").write_text(content)
-    with pytest.raises(InputError, match="mend or remove it"):
-        is_trusted(tmp_path, "a" * 64)
+@pytest.mark.parametrize("wrong", ["", ".", "..", "a" * 63])
+def test_nothing_but_a_digest_is_ever_trusted(tmp_path: Path, wrong: str) -> None:
+    trust(tmp_path, "a" * 64, "one")
+    assert not is_trusted(tmp_path, wrong)
+
+
+def test_a_state_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        trust(tmp_path / "file", "a" * 64, "one")
 
 
 # --- policies --------------------------------------------------------------------------------------
@@ -107,6 +111,15 @@ def test_a_policy_may_name_its_own_actions_and_filters(tmp_path: Path) -> None:
     policy = Policies(OF_MODEL, tmp_path).find("newsroom@1")
     assert policy.actions == {Outcome.FALSE: "call the desk", Outcome.UNSURE: "review", Outcome.REAL: "pass"}
     assert (policy.false_below, policy.real_above, policy.minimum_words) == (0, 1, 5)
+
+
+def test_a_policy_that_says_only_thresholds_abstains_as_the_models_own_does(tmp_path: Path) -> None:
+    write_policy(tmp_path, "newsroom@1.toml")
+    of_model = Policy(
+        name="default", version=1, false_below=0.2, real_above=0.8, minimum_words=20, minimum_known_share=0.7
+    )
+    policy = Policies(of_model, tmp_path).find("newsroom")
+    assert (policy.minimum_words, policy.minimum_known_share) == (20, 0.7)
 
 
 def test_another_default_may_be_chosen(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import msgspec
@@ -426,17 +427,28 @@ def test_a_scored_file_too_large_for_a_link_is_sent_as_it_is(visitor: httpx2.Cli
         {"text": ["a" * 200_000] * 900},
         {"text": ["x"] * 2, "much": ["a" * 70_000_000] * 2},
         {"text": ["x"], "much": [[0] * 3_000_000]},
+        {"text": pyarrow.array(["a" * 200_000] * 900).dictionary_encode()},
+        {"text": ["x"] * 900, "much": pyarrow.array(["a" * 200_000] * 900).dictionary_encode()},
+        {"text": ["x"] * 900, "much": [{"a": "a" * 200_000}] * 900},
+        {"text": ["x"] * 900, "much": pyarrow.array([b"a" * 200_000] * 900, pyarrow.binary(200_000))},
     ],
-    ids=["repeated by reference", "compressed", "nested"],
+    ids=["repeated by reference", "compressed", "nested", "categorical text", "categorical", "struct", "fixed size"],
 )
-def test_a_parquet_file_that_unpacks_to_a_huge_one_is_refused(
-    visitor: httpx2.Client, columns: dict[str, list[object]]
-) -> None:
+def test_a_parquet_file_that_unpacks_to_a_huge_one_is_refused(visitor: httpx2.Client, columns: dict[str, Any]) -> None:
     out = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(columns), out, compression="zstd")
     answer = upload(visitor, "n.parquet", out.getvalue())
     assert answer.status_code == 422
     assert "too large once unpacked" in words(answer)
+
+
+def test_a_parquet_file_of_ordinary_columns_is_scored(visitor: httpx2.Client) -> None:
+    out = io.BytesIO()
+    when = pyarrow.array([1_700_000_000_123_456_789] * 2, pyarrow.timestamp("ns"))
+    texts = ["some words about the vote"] * 2
+    kind = pyarrow.array(["a", "b"]).dictionary_encode()
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts, "when": when, "kind": kind}), out)
+    assert upload(visitor, "n.parquet", out.getvalue()).status_code == 200
 
 
 def test_reloading_the_answer_to_a_file_leads_back_to_the_form(visitor: httpx2.Client) -> None:

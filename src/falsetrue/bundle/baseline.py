@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from falsetrue.bundle.scorer import Scores
 
+#: Format of ``baseline.json``.
+FORMAT = 1
 #: Equal-width bins of ``p_real`` in the reliability table.
 BINS = 10
 _QUANTILES = np.linspace(0, 1, 101)
@@ -26,7 +28,7 @@ class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Shares and quantiles (0 %, 1 %, … 100 %) of the held-out news."""
 
-    format: int = 1
+    format: int = FORMAT
     texts: int
     real_share: float
     reliability: list[ReliabilityBin]
@@ -37,6 +39,17 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def similar(self, p_real: float) -> ReliabilityBin:
         """The held-out texts that scored like this one."""
         return self.reliability[min(int(p_real * BINS), BINS - 1)]
+
+
+def read_baseline(content: bytes) -> Baseline:
+    """Read a baseline; raises :class:`ValueError` where it is none of this format."""
+    baseline = msgspec.json.decode(content, type=Baseline)
+    quantiles = (baseline.p_real_quantiles, baseline.words_quantiles, baseline.known_share_quantiles)
+    if baseline.format != FORMAT or len(baseline.reliability) != BINS:
+        raise ValueError("another format")
+    if any(len(each) != len(_QUANTILES) for each in quantiles):
+        raise ValueError("quantiles are missing")
+    return baseline
 
 
 def known_shares(scores: Scores) -> NDArray[np.float64]:

@@ -9,7 +9,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from falsetrue.bundle.scorer import Header, Tensors, make_terms, to_bytes
+from falsetrue.bundle.foreign import check_classes
+from falsetrue.bundle.scorer import LARGEST_NGRAM, Header, Tensors, make_terms, to_bytes
 from falsetrue.errors import CannotCompileError
 
 #: What the compiled vectorizer does; any other value of these parameters is refused.
@@ -31,11 +32,12 @@ _EXPECTED = {
 def compile_pipeline(pipeline: Pipeline) -> bytes:
     """The scorer blob of a fitted pipeline; raises :class:`CannotCompileError` naming what has no compiled form."""
     steps = [step for _, step in pipeline.steps]
-    if len(steps) != 2 or not isinstance(steps[0], TfidfVectorizer):  # noqa: PLR2004 - vectorizer and classifier
+    # Exactly these types: a subclass may do anything else.
+    if len(steps) != 2 or type(steps[0]) is not TfidfVectorizer:  # noqa: PLR2004 - vectorizer and classifier
         names = ", ".join(type(step).__name__ for step in steps)
         raise CannotCompileError(f"only a TfidfVectorizer and a classifier can be compiled, not: {names}")
     vectorizer, classifier = steps
-    _check_classes(classifier)
+    check_classes(classifier)
     tensors = _vectorizer_tensors(vectorizer)
     fields, head = _head(classifier)
     smallest, largest = vectorizer.ngram_range
@@ -45,12 +47,6 @@ def compile_pipeline(pipeline: Pipeline) -> bytes:
     return to_bytes(header, tensors | head)
 
 
-def _check_classes(classifier: Any) -> None:
-    classes = list(getattr(classifier, "classes_", []))
-    if classes != [0, 1]:
-        raise CannotCompileError(f"the classes must be 0 (false) and 1 (real), not {classes}")
-
-
 def _vectorizer_tensors(vectorizer: TfidfVectorizer) -> Tensors:
     for parameter, expected in _EXPECTED.items():
         value = getattr(vectorizer, parameter)
@@ -58,16 +54,20 @@ def _vectorizer_tensors(vectorizer: TfidfVectorizer) -> Tensors:
             raise CannotCompileError(f"TfidfVectorizer({parameter}={value!r}) has no compiled form, only {expected!r}")
     if np.dtype(vectorizer.dtype) != np.float64:
         raise CannotCompileError("TfidfVectorizer has a compiled form for dtype float64 only")
+    if vectorizer.ngram_range[1] > LARGEST_NGRAM:
+        raise CannotCompileError(f"TfidfVectorizer(ngram_range={vectorizer.ngram_range}) has no compiled form")
     vocabulary = [str(term) for term in vectorizer.get_feature_names_out()]
+    if any("\n" in term for term in vocabulary):
+        raise CannotCompileError("a vocabulary in which a term holds a line feed has no compiled form")
     return {"terms": make_terms(vocabulary), "idf": np.asarray(vectorizer.idf_, dtype=np.float64)}
 
 
 def _head(classifier: Any) -> tuple[dict[str, Any], Tensors]:
-    if isinstance(classifier, LogisticRegression):
+    if type(classifier) is LogisticRegression:
         return _linear(classifier, slope=1.0, offset=0.0)
-    if isinstance(classifier, CalibratedClassifierCV):
+    if type(classifier) is CalibratedClassifierCV:
         return _calibrated(classifier)
-    if isinstance(classifier, RandomForestClassifier):
+    if type(classifier) is RandomForestClassifier:
         return {"head": "forest"}, _forest(classifier)
     raise CannotCompileError(f"{type(classifier).__name__} has no compiled form yet")
 
@@ -79,7 +79,7 @@ def _linear(regression: LogisticRegression, *, slope: float, offset: float) -> t
 
 def _calibrated(classifier: CalibratedClassifierCV) -> tuple[dict[str, Any], Tensors]:
     fitted = classifier.calibrated_classifiers_
-    if len(fitted) != 1 or fitted[0].method != "sigmoid" or not isinstance(fitted[0].estimator, LogisticRegression):
+    if len(fitted) != 1 or fitted[0].method != "sigmoid" or type(fitted[0].estimator) is not LogisticRegression:
         raise CannotCompileError(
             "CalibratedClassifierCV has a compiled form only around a LogisticRegression, "
             "with method='sigmoid' and ensemble=False"

@@ -1,5 +1,6 @@
 """◆ Bundles on disk: written whole or not at all, and verified before anything in them is believed."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -7,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from falsetrue.bundle import scorer as compiled
-from falsetrue.bundle.baseline import Baseline
+from falsetrue.bundle.baseline import Baseline, read_baseline
 from falsetrue.bundle.golden import TOLERANCE, golden_digest, golden_texts
 from falsetrue.bundle.manifest import Manifest, decode, encode, fingerprint
 from falsetrue.bundle.scorer import CompiledScorer, Scorer
@@ -39,9 +39,9 @@ class Bundle:
     def baseline(self) -> Baseline:
         """The reference profile."""
         try:
-            return msgspec.json.decode(self.contents[BASELINE], type=Baseline)
-        except msgspec.MsgspecError as error:
-            raise BundleDamagedError(f"{self.folder}: baseline.json does not have the fields of format 1") from error
+            return read_baseline(self.contents[BASELINE])
+        except ValueError as error:
+            raise BundleDamagedError(f"{self.folder}: baseline.json is not a baseline of format 1") from error
 
     def compiled_scorer(self) -> CompiledScorer:
         """The compiled scorer; raises :class:`BundleError` where the bundle has none."""
@@ -50,7 +50,7 @@ class Bundle:
         return compiled.from_bytes(self.contents[SCORER])
 
 
-def open_bundle(folder: Path, *, keep: tuple[str, ...] = (SCORER, BASELINE)) -> Bundle:
+def open_bundle(folder: Path, *, keep: tuple[str, ...] = (SCORER, BASELINE, ESTIMATOR)) -> Bundle:
     """Verify a bundle and keep the bytes of some of its files.
 
     What is returned is what was verified: nothing is read twice. Raises :class:`BundleError`
@@ -131,7 +131,7 @@ def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *
         temporary.chmod(0o755)
         for name, content in {**files, MANIFEST: encode(manifest)}.items():
             _write_durably(temporary / name, content)
-        _put_in_place(temporary, folder)
+        _put_in_place(temporary, folder, replace=replace)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
     finally:
@@ -144,8 +144,17 @@ def refuse_existing(folder: Path, *, replace: bool) -> None:
         return
     if not replace:
         raise InputError(f"{folder}: exists already; choose another name, or say --replace")
-    if not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder}: exists and is not a model; it is not replaced")
+    if not _is_bundle(folder):
+        raise InputError(f"{folder}: exists and is not a model, or holds more than one; it is not replaced")
+
+
+def _is_bundle(folder: Path) -> bool:
+    """Whether a folder holds a manifest of ours, the files it names, and nothing else."""
+    try:
+        manifest = decode((folder / MANIFEST).read_bytes())
+    except (OSError, BundleError):
+        return False
+    return {path.name for path in folder.iterdir()} <= {MANIFEST, *manifest.files}
 
 
 def _write_durably(path: Path, content: bytes) -> None:
@@ -155,16 +164,31 @@ def _write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _put_in_place(temporary: Path, folder: Path) -> None:
-    """Rename into place; an older bundle is moved aside first and comes back if that fails."""
-    if not folder.exists():
-        temporary.rename(folder)
-        return
+def _put_in_place(temporary: Path, folder: Path, *, replace: bool) -> None:
+    """Rename into place. An older bundle is moved aside first, comes back if that fails, and is then removed.
+
+    Without ``replace`` nothing gives way, not even what another process put there a moment ago:
+    a folder is never renamed onto one that holds something.
+    """
     aside = temporary.with_name(temporary.name + ".old")
-    folder.rename(aside)
+    if replace and folder.exists():
+        folder.rename(aside)
     try:
         temporary.rename(folder)
-    except OSError:
-        aside.rename(folder)
+    except OSError as error:
+        if aside.exists():
+            aside.rename(folder)
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise InputError(f"{folder}: exists already; choose another name, or say --replace") from error
         raise
+    _sync_folder(folder.parent)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power loss."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from falsetrue.bundle.scorer import Scores
-from falsetrue.errors import BundleDamagedError, MissingExtraError
+from falsetrue.errors import BundleDamagedError, BundleError, MissingExtraError
 from falsetrue.features.words import words
+
+_CLASSES = [0, 1]
 
 
 class EstimatorScorer:
     """Scores with an unpickled scikit-learn pipeline. It cannot say which words the model knows: all count."""
 
     def __init__(self, estimator: Any) -> None:
+        check_classes(estimator)
         self._estimator = estimator
 
     def score(self, texts: Sequence[str]) -> Scores:
@@ -22,6 +25,13 @@ class EstimatorScorer:
         p_real = self._estimator.predict_proba(list(texts))[:, 1] if texts else np.empty(0)
         counts = [len(words(text)) for text in texts]
         return Scores(p_real=np.asarray(p_real, dtype=np.float64), words=counts, known_words=counts)
+
+
+def check_classes(estimator: Any) -> None:
+    """Raise :class:`BundleError` unless class 0 is false and class 1 is real: else answers stand upside down."""
+    classes = getattr(estimator, "classes_", None)
+    if classes is None or len(classes) != len(_CLASSES) or list(classes) != _CLASSES:
+        raise BundleError("the classes of an estimator must be 0 (false) and 1 (real), in this order")
 
 
 def dump_estimator(estimator: Any) -> bytes:

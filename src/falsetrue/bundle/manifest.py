@@ -1,17 +1,20 @@
 """What a bundle says of itself, and the digests that seal it."""
 
 import hashlib
+import re
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from falsetrue.errors import BundleDamagedError, BundleFormatError
+from falsetrue.errors import BundleDamagedError, BundleFormatError, InputError, PolicyError
 from falsetrue.model.decision import Outcome, Policy
 
 #: Format of a bundle. To change it: raise the number, keep a tested reader for the older one,
 #: and describe the step in ``docs/reference/bundle.md``.
 FORMAT = 1
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_RESERVED = ("shipped",)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -164,7 +167,29 @@ def decode(content: bytes) -> Manifest:
     sealed = manifest.content_sha256 == content_digest(manifest) and encode(manifest) == content
     if not sealed or not _named_after(manifest):
         raise BundleDamagedError("manifest.json was changed after it was sealed")
+    _check(manifest)
     return manifest
+
+
+def check_name(name: str) -> None:
+    """Raise :class:`InputError` unless a model can be called this and found again."""
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise InputError(
+            f"a model cannot be called {name[:80]!r}: letters, digits, dots, hyphens and underscores, at most 64, "
+            "please, and not 'shipped'"
+        )
+
+
+def _check(manifest: Manifest) -> None:
+    """What a sealed manifest of ours never is, but one made by others may be."""
+    needed = {"model_final.joblib", "baseline.json", "card.md"}
+    if not needed <= set(manifest.files) or manifest.compiled != ("scorer.safetensors" in manifest.files):
+        raise BundleDamagedError("manifest.json does not name the files of a bundle")
+    try:
+        check_name(manifest.name)
+        manifest.policy.policy()
+    except (InputError, PolicyError) as error:
+        raise BundleDamagedError(f"manifest.json: {error}") from error
 
 
 def _named_after(manifest: Manifest) -> bool:

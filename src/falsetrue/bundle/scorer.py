@@ -23,6 +23,8 @@ Tensors = dict[str, NDArray[Any]]
 
 #: Format of the blob; raised with every change that an older reader would misread.
 SCORER_FORMAT = 1
+#: Words in the longest n-gram that the format knows.
+LARGEST_NGRAM = 3
 #: Texts counted at a time, so that memory stays bounded whatever the batch.
 CHUNK = 256
 
@@ -140,11 +142,6 @@ class CompiledScorer:
         self._idf: Floats = tensors["idf"]
         self._head = LinearHead(header, tensors) if header.head == "linear" else ForestHead(header, tensors)
 
-    @property
-    def vocabulary_size(self) -> int:
-        """Number of terms."""
-        return self._vocabulary.size
-
     def score(self, texts: Sequence[str]) -> Scores:
         """Score texts; the answer keeps their order."""
         p_real = np.empty(len(texts))
@@ -160,7 +157,7 @@ class CompiledScorer:
         rows = np.repeat(np.arange(len(texts)), np.array(word_counts[-len(texts) :]) + 1)
         single = self._vocabulary.single[numbers]
         is_known = single >= 0
-        known += np.bincount(rows[is_known], minlength=len(texts)).tolist()
+        known += np.bincount(rows[numbers >= 0], minlength=len(texts)).tolist()
         width = self._vocabulary.size
         header = self._header
         keys = [rows[is_known] * width + single[is_known]] if header.smallest_ngram == 1 else []
@@ -238,7 +235,7 @@ def _check(header: Header, tensors: Tensors) -> None:
     """Every name, type, length, index and number."""
     if header.head not in _NAMES or set(tensors) != _NAMES[header.head]:
         raise BundleDamagedError("scorer.safetensors does not hold the arrays of a known model")
-    if not 1 <= header.smallest_ngram <= header.largest_ngram <= 3:  # noqa: PLR2004 - 1..3 is the format's range
+    if not 1 <= header.smallest_ngram <= header.largest_ngram <= LARGEST_NGRAM:
         raise BundleDamagedError("scorer.safetensors asks for n-grams that no model has")
     for name, tensor in tensors.items():
         if tensor.dtype != _DTYPES[name] or tensor.ndim != 1:

@@ -11,13 +11,11 @@ import typer
 from falsetrue import __version__
 from falsetrue.cli import models
 from falsetrue.cli.check import check
+from falsetrue.cli.exit_codes import BAD_INPUT, BAD_MODEL
 from falsetrue.cli.predict import predict
 from falsetrue.cli.serve import serve
 from falsetrue.cli.train import train
 from falsetrue.errors import BundleError, FalsetrueError
-
-#: Exit codes. 1 is left to what nobody foresaw.
-OK, BAD_INPUT, SOME_ROWS, BAD_MODEL = 0, 2, 3, 4
 
 app = typer.Typer(
     name="falsetrue",

@@ -35,12 +35,12 @@ def check(
         answer: dict[str, Any] = {field: getattr(found, field) for field in _FIELDS}
         print_json(answer | {"policy": chosen.reference, "model": f"{manifest.name}@{manifest.version}"})
         return
-    similar = classifier.similar(found.p_real)
+    similar = classifier.similar(found)
     typer.echo(f"{_WORDS[found.label]} — {found.action}")
     if found.reasons:
         typer.echo(f"  because: {', '.join(reason.replace('_', ' ') for reason in found.reasons)}")
     typer.echo(f"  probability that it is real: {found.p_real:.3f}")
-    if similar.texts:
+    if similar:
         typer.echo(f"  of {similar.texts:,} test texts with a similar score, {similar.real:,} were real")
     typer.echo(f"  policy {chosen.reference}, model {manifest.name} {manifest.version}")
 

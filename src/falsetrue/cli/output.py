@@ -8,10 +8,11 @@ import msgspec
 import typer
 
 
-def print_json(value: Any) -> None:
-    """One line of JSON on standard output."""
-    sys.stdout.buffer.write(msgspec.json.encode(value, enc_hook=str) + b"\n")
-    sys.stdout.buffer.flush()
+def print_json(value: Any, *, to_error: bool = False) -> None:
+    """One line of JSON on standard output, or on standard error."""
+    stream = sys.stderr.buffer if to_error else sys.stdout.buffer
+    stream.write(msgspec.json.encode(value, enc_hook=str) + b"\n")
+    stream.flush()
 
 
 def print_error(message: str) -> None:

@@ -1,13 +1,17 @@
 """``falsetrue predict``."""
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from falsetrue.cli.exit_codes import SOME_ROWS
 from falsetrue.cli.options import AsJson, Model, PolicyName, Replace, Text, Title
 from falsetrue.cli.output import Bar, print_error, print_json
 from falsetrue.errors import InputError
+
+if TYPE_CHECKING:
+    from falsetrue.jobs.predict import Summary
 
 #: Bad rows reported one by one; the rest are counted.
 REPORTED = 20
@@ -69,25 +73,29 @@ def predict(
     seconds = time.perf_counter() - started
     if reported > REPORTED:
         print_error(f"falsetrue: {source}: {reported - REPORTED} more rows could not be classified")
-    if as_json and output != "-":
-        print_json(
-            {
-                "output": output,
-                "rows": summary.rows,
-                "labels": dict(summary.labels),
-                "bad_rows": summary.bad_rows,
-                "text_bytes": summary.bytes,
-                "seconds": seconds,
-            }
-        )
+    _say(summary, output, seconds, as_json=as_json)
+    if summary.bad_rows:
+        raise typer.Exit(SOME_ROWS)
+
+
+def _say(summary: "Summary", output: str, seconds: float, *, as_json: bool) -> None:
+    """What came of it; on standard error where the rows themselves went to standard output."""
+    if as_json:
+        said: dict[str, Any] = {
+            "output": output,
+            "rows": summary.rows,
+            "labels": dict(summary.labels),
+            "bad_rows": summary.bad_rows,
+            "text_bytes": summary.bytes,
+            "seconds": seconds,
+        }
+        print_json(said, to_error=output == "-")
     elif output != "-":
         labels = ", ".join(f"{name} {summary.labels[name]:,}" for name in ("false", "real", "unsure"))
         typer.echo(
             f"{output}: {summary.rows:,} rows; {labels}; not classified {summary.bad_rows:,}; "
             f"{summary.bytes / 1e6 / seconds:.1f} MB/s of text"
         )
-    if summary.bad_rows:
-        raise typer.Exit(3)
 
 
 def _check_formats(source: str, input_format: str | None, output_format: str | None, delimiter: str | None) -> None:

@@ -45,7 +45,8 @@ def serve(
         )
     check_servable(settings)
     check_address(settings)
-    print_error(f"falsetrue: serving on http://{settings.host}:{settings.port} to anybody who can reach it")
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print_error(f"falsetrue: serving on http://{host}:{settings.port} to anybody who can reach it")
     run(settings)
 
 

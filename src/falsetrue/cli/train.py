@@ -49,6 +49,8 @@ def train(
             raise
         raise MissingExtraError("train", "train") from error
     from falsetrue.news.reading import Columns
+    from falsetrue.settings import load_settings
+    from falsetrue.wiring import trust_model
 
     if recipe not in RECIPES:
         raise InputError(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}")
@@ -63,7 +65,9 @@ def train(
         seed=seed,
     )
     with Bar(quiet=as_json) as bar:
-        manifest = run(training, output, now=datetime.now(UTC), progress=bar, replace=replace)
+        manifest = run(training, output, now=datetime.now(UTC), progress=bar, replace_existing=replace)
+    # What was made here is known to be ours.
+    trust_model(load_settings(), str(output))
     if as_json:
         print_json(manifest)
     else:

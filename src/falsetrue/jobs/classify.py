@@ -11,6 +11,8 @@ from falsetrue.model.decision import EVEN, Outcome, Policy, Reason, decide
 from falsetrue.news.article import join_title_and_text
 from falsetrue.registry.policies import Policies
 
+#: Held-out texts in a bin below which "of 100 texts like this one" would say more than we know.
+ENOUGH_SIMILAR = 50
 _IS_FALSETRUE = {Outcome.FALSE: 0, Outcome.REAL: 1, Outcome.UNSURE: None}
 
 
@@ -69,9 +71,12 @@ class Classifier:
         scored = zip(scores.p_real.tolist(), scores.words, scores.known_words, strict=True)
         return [refused or _classification(policy, *next(scored)) for refused in refusals]
 
-    def similar(self, p_real: float) -> ReliabilityBin:
-        """The held-out texts that scored like this one."""
-        return self.baseline.similar(p_real)
+    def similar(self, found: Classification) -> ReliabilityBin | None:
+        """The held-out texts that scored like this one; ``None`` where they are few, or unlike it in another way."""
+        if set(found.reasons) - {Reason.NEAR_THRESHOLD}:
+            return None
+        similar = self.baseline.similar(found.p_real)
+        return similar if similar.texts >= ENOUGH_SIMILAR else None
 
 
 def refusal(text: str, content: str, longest: int | None) -> Refusal | None:

@@ -16,6 +16,7 @@ BATCH_ROWS = 512
 BATCH_CHARACTERS = 4_000_000
 #: Columns that are added, in this order.
 VERDICT = ("label", "is_falsetrue", "p_real", "action", "reasons", "error")
+_OUR_TYPES = {"line": "int64", "is_falsetrue": "int8", "p_real": "float64", "reasons": "texts"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class Prediction:
     title: str | None = None  #: ``None``: use ``title`` where there is such a column
     keep_text: bool = False  #: give title and text back as well
     replace: bool = False
+    guard_formulas: bool = False  #: let no cell of a CSV begin as a formula of a spreadsheet does
     source_format: str | None = None
     destination_format: str | None = None
     delimiter: str | None = None
@@ -70,6 +72,7 @@ def predict(
             _types(table, kept),
             replace=prediction.replace,
             format_name=prediction.destination_format,
+            guard_formulas=prediction.guard_formulas,
         ) as writer:
             for batch in _batches(table, prediction.text):
                 writer.write(_score(batch, prediction, classifier, policy, kept=kept, summary=summary, report=report))
@@ -85,16 +88,8 @@ def _kept_columns(table: Table, prediction: Prediction) -> dict[str, str]:
 
 
 def _types(table: Table, kept: dict[str, str]) -> dict[str, Any]:
-    """Arrow types of the columns that are not text."""
-    import pyarrow  # noqa: PLC0415 - 0.1 s that only Parquet files should cost
-
-    own = {
-        "line": pyarrow.int64(),
-        "is_falsetrue": pyarrow.int8(),
-        "p_real": pyarrow.float64(),
-        "reasons": pyarrow.list_(pyarrow.string()),
-    }
-    return {kept[column]: kind for column, kind in table.types.items() if column in kept} | own
+    """Types of the columns that are not text, as :func:`open_output` takes them."""
+    return {kept[column]: kind for column, kind in table.types.items() if column in kept} | _OUR_TYPES
 
 
 def _batches(table: Table, text: str) -> Iterator[list[Row]]:

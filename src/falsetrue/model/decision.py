@@ -75,13 +75,17 @@ class Verdict:
 
 
 def decide(policy: Policy, *, p_real: float, words: int, known_words: int) -> Verdict:
-    """Apply ``policy`` to one text's probability, word count and count of words the model knows."""
+    """Apply ``policy`` to one text's probability, word count and count of words the model knows.
+
+    Whatever the policy, there is no decision on a text of which the model knows no word: what it
+    says then has nothing to do with the text.
+    """
     reasons = []
     if words < policy.minimum_words:
         reasons.append(Reason.TOO_SHORT)
-    if words and known_words < policy.minimum_known_share * words:
+    if known_words == 0 or known_words < policy.minimum_known_share * words:
         reasons.append(Reason.OUT_OF_SCOPE)
-    if policy.false_below <= p_real <= policy.real_above:
+    if not (p_real < policy.false_below or p_real > policy.real_above):
         reasons.append(Reason.NEAR_THRESHOLD)
     decided = Outcome.REAL if p_real > policy.real_above else Outcome.FALSE
     outcome = Outcome.UNSURE if reasons else decided

@@ -82,4 +82,6 @@ def fit(recipe: Recipe, articles: Sequence[Article], seed: int) -> Pipeline:
         if "terms remain" in str(error) or "empty vocabulary" in str(error):
             raise InputError("the articles share too few words to learn from: no word occurs in 3 of them") from error
         raise
+    # scikit-learn notes a memory address here, which would make every saved file different.
+    vars(pipeline["vectorizer"]).pop("_stop_words_id", None)
     return pipeline

@@ -14,6 +14,8 @@ Labels = NDArray[np.int64]
 
 #: Probability mass that every interval covers.
 COVERAGE = 0.95
+#: Texts that a band must hold before its precision is believed.
+FEWEST_DECIDED = 10
 #: Bootstrap resamples.
 RESAMPLES = 1000
 
@@ -100,8 +102,8 @@ def thresholds_for_precision(labels: Labels, p_real: Floats, target: float) -> t
     """``(false_below, real_above)``: the widest bands in which each verdict reaches ``target`` precision.
 
     Each walks from its extreme towards a half, which it does not cross, and keeps the last cut at
-    which the share of right verdicts is at least ``target``. Where no cut reaches it the band is
-    empty (0 or 1), and that class is never decided.
+    which the share of right verdicts, of at least :data:`FEWEST_DECIDED`, is at least ``target``.
+    Where no cut reaches it the band is empty (0 or 1), and that class is never decided.
     """
     low, high = p_real < EVEN, p_real > EVEN
     false_below = _cut(p_real[low], labels[low] == 0, target, EVEN)
@@ -114,5 +116,6 @@ def _cut(scores: Floats, right: NDArray[np.bool_], target: float, bound: float) 
     order = np.argsort(scores, kind="stable")
     ranked = np.append(scores[order], bound)
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    reached = np.flatnonzero((ranked[1:] > ranked[:-1]) & (precision >= target))
+    enough = np.arange(1, len(order) + 1) >= FEWEST_DECIDED
+    reached = np.flatnonzero((ranked[1:] > ranked[:-1]) & (precision >= target) & enough)
     return float(ranked[reached[-1] + 1]) if len(reached) else None

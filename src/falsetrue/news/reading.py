@@ -1,4 +1,4 @@
-"""News files in: CSV, TSV, JSON Lines and Parquet, one row at a time, each with its line number.
+"""◆ News files in: CSV, TSV, JSON Lines and Parquet, one row at a time, each with its line number.
 
 Nothing here holds a whole file in memory. A row that cannot be read is a :class:`Row` with a
 ``problem``; who reads decides whether that ends the work (training) or is reported (files to score).
@@ -6,11 +6,12 @@ Nothing here holds a whole file in memory. A row that cannot be read is a :class
 
 import csv
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, TextIO
 
@@ -30,8 +31,11 @@ FORMATS = {
 }
 #: Longest line, or quoted CSV field, that is read; in bytes (JSON Lines) or characters (CSV).
 LONGEST_ROW = 64 * 1024 * 1024
-#: Rows decoded at a time from a Parquet file.
-PARQUET_BATCH = 512
+#: Rows of JSON Lines whose keys say which columns there are.
+JSONL_FIRST_ROWS = 100
+#: Rows decoded at a time from a Parquet file, and the bytes that they should not exceed.
+PARQUET_ROWS = 512
+PARQUET_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,40 +114,81 @@ def _open_bytes(path: str) -> Iterator[IO[bytes]]:
 # --- CSV -------------------------------------------------------------------------------------
 
 
-def _open_csv(name: str, lines: TextIO, delimiter: str | None) -> tuple[list[str], Iterator[Row]]:
+class _Lines:
+    """The lines of a CSV file, which remembers those of the record being read so that they can be given back."""
+
+    def __init__(self, source: Iterator[str]) -> None:
+        self._source = source
+        self._given_back: deque[str] = deque()
+        self._record: list[str] = []
+        self._last = 0  # number of the last line given out
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._given_back.popleft() if self._given_back else next(self._source)
+        self._last += 1
+        self._record.append(line)
+        return line
+
+    def begin_record(self) -> int:
+        """Forget the record before; returns the number of the line that comes next."""
+        self._record = []
+        return self._last + 1
+
+    def give_back(self) -> bool:
+        """Give back all lines of the record but its first; whether there were any."""
+        rest = self._record[1:]
+        self._given_back.extendleft(reversed(rest))
+        self._last -= len(rest)
+        return bool(rest)
+
+
+def _open_csv(name: str, source: TextIO, delimiter: str | None) -> tuple[list[str], Iterator[Row]]:
     csv.field_size_limit(LONGEST_ROW)
-    first = next(lines, "")
+    first = next(source, "")
     if not first.strip():
         raise InputError(f"{name}: the file is empty" if not first else f"{name}, line 1: the header is blank")
     if problem := _not_utf8([first]):
         raise RowError(name, 1, problem)
-    delimiter = delimiter or max(",;\t|", key=first.count)
-    reader = csv.reader(chain([first], lines), delimiter=delimiter)
-    columns = [column.strip() for column in next(reader)]
+    lines = _Lines(chain([first], source))
+    # Strict: a quote that is not closed would otherwise swallow the rest of the file without a word.
+    reader = csv.reader(lines, delimiter=delimiter or max(",;\t|", key=first.count), strict=True)
+    try:
+        columns = [column.strip() for column in next(reader)]
+    except csv.Error as error:
+        raise RowError(name, 1, f"the header is not readable as CSV ({error})") from error
     twice = {column for column in columns if columns.count(column) > 1}
     if twice:
         raise RowError(name, 1, f"the column {min(twice)!r} stands twice in the header")
-    return columns, _csv_rows(reader, columns)
+    return columns, _csv_rows(lines, reader, columns)
 
 
-def _csv_rows(reader: Any, columns: list[str]) -> Iterator[Row]:
+def _csv_rows(lines: _Lines, reader: Iterator[list[str]], columns: list[str]) -> Iterator[Row]:
+    """A record that runs over several lines and ends badly costs its first line only: the next one begins anew."""
     while True:
-        line = reader.line_num + 1
+        line = lines.begin_record()
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(line=line, values={}, problem=f"not readable as CSV ({error})")
+            lines.give_back()
+            yield Row(line=line, values={}, problem=f"not readable as CSV; look at its quotes ({error})")
             continue
-        if not fields:
-            continue
-        if len(fields) != len(columns):
-            problem: str | None = f"{len(fields)} fields where the header has {len(columns)}"
-        else:
-            problem = _not_utf8(fields)
-        values = {} if problem else dict(zip(columns, fields, strict=True))
-        yield Row(line=line, values=values, problem=problem)
+        if fields:
+            yield _csv_row(line, fields, lines, columns)
+
+
+def _csv_row(line: int, fields: list[str], lines: _Lines, columns: list[str]) -> Row:
+    if len(fields) == len(columns):
+        problem = _not_utf8(fields)
+        return Row(line=line, values={} if problem else dict(zip(columns, fields, strict=True)), problem=problem)
+    problem = f"{len(fields)} fields where the header has {len(columns)}"
+    if lines.give_back():
+        problem += "; look at its quotes"
+    return Row(line=line, values={}, problem=problem)
 
 
 def _not_utf8(fields: list[str]) -> str | None:
@@ -164,13 +209,15 @@ def _not_utf8(fields: list[str]) -> str | None:
 
 
 def _open_jsonl(name: str, source: IO[bytes]) -> tuple[list[str], Iterator[Row]]:
+    """Columns are the keys of the first rows, in the order in which they first appear."""
     rows = _jsonl_rows(source)
-    first = next(rows, None)
-    if first is None:
+    first = list(islice(rows, JSONL_FIRST_ROWS))
+    if not first:
         raise InputError(f"{name}: the file is empty")
-    if first.problem:
-        raise RowError(name, first.line, first.problem)
-    return list(first.values), chain([first], rows)
+    columns = list(dict.fromkeys(key for row in first for key in row.values))
+    if not columns:
+        raise RowError(name, first[0].line, first[0].problem or "an object without a key")
+    return columns, chain(first, rows)
 
 
 def _jsonl_rows(source: IO[bytes]) -> Iterator[Row]:
@@ -223,21 +270,44 @@ def _open_parquet(path: str) -> Table:
         rows=_parquet_rows(path, file),
         source=None,
         size=file.metadata.num_rows,
-        types={field.name: field.type for field in file.schema_arrow},
+        types={field.name: _plain_type(field.type) for field in file.schema_arrow},
     )
 
 
 def _parquet_rows(path: str, file: Any) -> Iterator[Row]:
     import pyarrow  # noqa: PLC0415
 
+    groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
+    widest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=1)
     line = 0
     try:
-        for batch in file.iter_batches(batch_size=PARQUET_BATCH):
-            for values in batch.to_pylist():
+        for batch in file.iter_batches(batch_size=max(1, min(PARQUET_ROWS, PARQUET_BYTES // max(1, widest)))):
+            columns = {name: _values(batch.column(name)) for name in batch.schema.names}
+            for at in range(batch.num_rows):
                 line += 1
-                yield Row(line=line, values=values)
+                yield Row(line=line, values={name: values[at] for name, values in columns.items()})
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise RowError(path, line + 1, "the Parquet data cannot be read from here on; the file is damaged") from error
+
+
+def _plain_type(kind: Any) -> Any:
+    import pyarrow  # noqa: PLC0415
+
+    return kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+
+
+def _values(column: Any) -> list[Any]:
+    """Text, numbers and booleans as Python has them; anything else stays an Arrow scalar, which Python may not have."""
+    import pyarrow  # noqa: PLC0415
+
+    if pyarrow.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    plain = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_integer)
+    if any(is_kind(kind) for is_kind in (*plain, pyarrow.types.is_floating, pyarrow.types.is_boolean)):
+        values: list[Any] = column.to_pylist()
+        return values
+    return [scalar if scalar.is_valid else None for scalar in column]
 
 
 # --- labelled news -----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Scored rows out: CSV, JSON Lines and Parquet, a batch at a time, in place only when complete."""
+"""◆ Scored rows out: CSV, JSON Lines and Parquet, a batch at a time, in place only when complete."""
 
 import csv
 import os
@@ -32,12 +32,20 @@ class Writer(Protocol):
 
 @contextmanager
 def open_output(
-    path: str, columns: Sequence[str], types: dict[str, Any], *, replace: bool, format_name: str | None = None
+    path: str,
+    columns: Sequence[str],
+    types: dict[str, Any],
+    *,
+    replace: bool,
+    format_name: str | None = None,
+    guard_formulas: bool = False,
 ) -> Iterator[Writer]:
     """A writer to ``path`` (``-`` is standard output), which appears only if the block ends well.
 
-    ``types`` are Arrow types of columns that are not text, for Parquet. Raises
-    :class:`InputError` where the file exists (unless ``replace``) or cannot be written.
+    ``types`` are those of columns that are not text, for Parquet: Arrow types, or their names (and
+    ``texts`` for a list of texts). With ``guard_formulas`` no cell of a CSV begins as a formula of a
+    spreadsheet does. Raises :class:`InputError` where the file exists (unless ``replace``) or cannot
+    be written.
     """
     if path == "-":
         with _standard_output(format_name or "jsonl", columns, types) as writer:
@@ -52,7 +60,7 @@ def open_output(
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            writer = _writer(format_name, file, columns, types)
+            writer = _writer(format_name, file, columns, types, guard_formulas=guard_formulas)
             yield writer
             writer.close()
             file.flush()
@@ -93,23 +101,26 @@ def _umask() -> int:
     return mask
 
 
-def _writer(format_name: str, file: IO[bytes], columns: Sequence[str], types: dict[str, Any]) -> Writer:
+def _writer(
+    format_name: str, file: IO[bytes], columns: Sequence[str], types: dict[str, Any], *, guard_formulas: bool = False
+) -> Writer:
     if format_name == "csv":
-        return _CsvWriter(file, columns)
+        return _CsvWriter(file, columns, guard_formulas=guard_formulas)
     if format_name == "jsonl":
         return _JsonlWriter(file)
     return _ParquetWriter(file, columns, types)
 
 
 class _CsvWriter:
-    def __init__(self, file: IO[bytes], columns: Sequence[str]) -> None:
+    def __init__(self, file: IO[bytes], columns: Sequence[str], *, guard_formulas: bool) -> None:
+        self._cell = _guarded_cell if guard_formulas else _cell
         self._text = TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         self._columns = columns
         self._csv = csv.writer(self._text, lineterminator="\n")
-        self._csv.writerow(columns)
+        self._csv.writerow([self._cell(column) for column in columns])
 
     def write(self, records: Sequence[Record]) -> None:
-        self._csv.writerows([_cell(record[column]) for column in self._columns] for record in records)
+        self._csv.writerows([self._cell(record[column]) for column in self._columns] for record in records)
 
     def close(self) -> None:
         self._text.flush()
@@ -122,10 +133,16 @@ def _cell(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int, float)) else as_text(value)
 
 
+def _guarded_cell(value: Any) -> Any:
+    """A quote before what a spreadsheet would run (OWASP, CSV injection)."""
+    cell = _cell(value)
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
 class _JsonlWriter:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._encoder = msgspec.json.Encoder(enc_hook=str)
+        self._encoder = msgspec.json.Encoder(enc_hook=_plain)
 
     def write(self, records: Sequence[Record]) -> None:
         self._file.write(self._encoder.encode_lines(records))
@@ -140,8 +157,10 @@ class _ParquetWriter:
         import pyarrow.parquet  # noqa: PLC0415
 
         text = pyarrow.string()
-        self._text_columns = [column for column in columns if types.get(column, text) == text]
-        self._schema = pyarrow.schema([(column, types.get(column, text)) for column in columns])
+        named = {"texts": pyarrow.list_(text)}
+        kinds = [named.get(types.get(column, text), types.get(column, text)) for column in columns]
+        self._schema = pyarrow.schema(list(zip(columns, kinds, strict=True)))
+        self._text_columns = [field.name for field in self._schema if field.type == text]
         self._batch = pyarrow.RecordBatch
         self._parquet = pyarrow.parquet.ParquetWriter(file, self._schema)
 
@@ -157,4 +176,18 @@ class _ParquetWriter:
 
 def as_text(value: Any) -> str:
     """A value as a cell of text: itself, or JSON."""
-    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+    if hasattr(value, "as_py"):
+        value = _plain(value)
+    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=_plain).decode()
+
+
+def _plain(value: Any) -> Any:
+    """An Arrow scalar as text, or what it holds as Python has it, or (a time in a zone nobody knows) its number."""
+    if not hasattr(value, "as_py"):
+        return str(value)
+    for convert in (lambda: value.cast("string").as_py(), value.as_py, lambda: value.cast("int64").as_py()):
+        try:
+            return convert()
+        except (ValueError, OverflowError, NotImplementedError):  # Arrow's own errors are among these
+            continue
+    return str(value.type)

@@ -16,8 +16,8 @@ _FILE_NAME = re.compile(r"(?P<name>[A-Za-z0-9_-]{1,64})@(?P<version>[1-9][0-9]{0
 class _PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     false_below: float
     real_above: float
-    minimum_words: int = 0
-    minimum_known_share: float = 0.0
+    minimum_words: int | None = None  #: as the model's own policy
+    minimum_known_share: float | None = None  #: the same
     actions: dict[Outcome, str] = {}
     note: str = ""
 
@@ -29,7 +29,7 @@ class Policies:
         self.default = default or of_model  #: applied where a caller names none
         self._model_default = of_model
         self._folder = folder
-        self._known = {policy.reference: policy for policy in [of_model, *_read_folder(folder)]}
+        self._known = {policy.reference: policy for policy in [of_model, *_read_folder(folder, of_model)]}
 
     def with_default(self, reference: str) -> "Policies":
         """The same policies, with another one applied where a caller names none."""
@@ -54,13 +54,13 @@ class Policies:
         raise PolicyError(f"there is no policy {reference[:80]!r}; there are {', '.join(self._known)}")
 
 
-def _read_folder(folder: Path) -> list[Policy]:
+def _read_folder(folder: Path, of_model: Policy) -> list[Policy]:
     if not folder.is_dir():
         return []
-    return [_read_policy(path) for path in sorted(folder.glob("*.toml"))]
+    return [_read_policy(path, of_model) for path in sorted(folder.glob("*.toml"))]
 
 
-def _read_policy(path: Path) -> Policy:
+def _read_policy(path: Path, of_model: Policy) -> Policy:
     named = _FILE_NAME.fullmatch(path.name)
     if not named:
         raise PolicyError(f"{path}: a policy's file is called NAME@N.toml, for example newsroom@1.toml")
@@ -79,8 +79,10 @@ def _read_policy(path: Path) -> Policy:
             version=int(named["version"]),
             false_below=written.false_below,
             real_above=written.real_above,
-            minimum_words=written.minimum_words,
-            minimum_known_share=written.minimum_known_share,
+            minimum_words=of_model.minimum_words if written.minimum_words is None else written.minimum_words,
+            minimum_known_share=(
+                of_model.minimum_known_share if written.minimum_known_share is None else written.minimum_known_share
+            ),
             actions=DEFAULT_ACTIONS | written.actions,
         )
     except PolicyError as error:

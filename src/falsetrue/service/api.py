@@ -1,6 +1,5 @@
 """``/v1``: verdicts with a probability, an action and reasons; and what the model says of itself."""
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -12,7 +11,6 @@ from falsetrue.errors import PolicyError
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
 from falsetrue.model.decision import Outcome, Policy, Reason
 from falsetrue.service.body import media_type, read_json
-from falsetrue.service.legacy import INLINE_CHARACTERS
 from falsetrue.service.problems import RequestProblem
 from falsetrue.service.serving import Serving
 from falsetrue.settings import Settings
@@ -107,10 +105,8 @@ async def classify_items(request: Request, serving: Serving, settings: Settings)
         )
     classifier = serving.classifier
     policy = _find_policy(classifier, body.policy)
-    if sum(len(item.text) + len(item.title or "") for item in body.items) > INLINE_CHARACTERS:
-        answer = await asyncio.to_thread(_answer, classifier, body, policy, settings.max_text_bytes)
-    else:
-        answer = _answer(classifier, body, policy, settings.max_text_bytes)
+    characters = sum(len(item.text) + len(item.title or "") for item in body.items)
+    answer = await serving.run(characters, lambda: _answer(classifier, body, policy, settings.max_text_bytes))
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from falsetrue import __version__
-from falsetrue.errors import FalsetrueError, NotReadyError, PolicyError
+from falsetrue.errors import FalsetrueError, NotReadyError
 from falsetrue.jobs.classify import Classifier
 from falsetrue.service import api, legacy, page
 from falsetrue.service.body import BodyLimit
@@ -47,9 +47,8 @@ STATUS = {
 _SCORING_THREADS = 1
 
 
-def create_app(settings: Settings | None = None, *, load: Callable[[], Classifier] | None = None) -> FastAPI:
+def create_app(settings: Settings, *, load: Callable[[], Classifier] | None = None) -> FastAPI:
     """Build the service. The model is loaded in the background once it starts; ``load`` says how."""
-    settings = settings or Settings()
     serving = Serving(load or partial(load_classifier, settings))
 
     @asynccontextmanager
@@ -122,12 +121,9 @@ async def _on_request_problem(request: Request, error: Any) -> Response:
 
 
 async def _on_falsetrue_error(request: Request, error: Exception) -> Response:
-    if isinstance(error, NotReadyError):
-        problem = RequestProblem("not_ready", str(error), headers={"Retry-After": "2"})
-    elif isinstance(error, PolicyError):
-        problem = RequestProblem("unknown_policy", str(error), where=["policy"])
-    else:
+    if not isinstance(error, NotReadyError):
         return await _on_anything_else(request, error)
+    problem = RequestProblem("not_ready", str(error), headers={"Retry-After": "2"})
     return problem_response(request.url.path, STATUS[problem.code], problem)
 
 

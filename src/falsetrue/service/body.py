@@ -134,7 +134,7 @@ async def read_json(request: Request, decoder: msgspec.json.Decoder[Body]) -> Bo
 def _invalid(error: msgspec.ValidationError) -> RequestProblem:
     message = str(error)
     path = _PATH.search(message)
-    where = re.findall(r"[^.\[\]]+", path[1]) if path else []
+    where = [int(part) if part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", path[1])] if path else []
     said = _PATH.sub("", message)
     if "unknown field" in said:
         said, where = "Object contains an unknown field", []

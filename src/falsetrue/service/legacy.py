@@ -1,7 +1,5 @@
 """``POST /falsetrue``, byte for byte as the clients of the first deployment know it."""
 
-import asyncio
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,9 +23,6 @@ class Answer(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(Texts)
 
-#: Characters above which a batch is scored in a thread, so that other requests are not kept waiting.
-INLINE_CHARACTERS = 20_000
-
 
 async def classify_texts(request: Request, serving: Serving, max_texts: int) -> Response:
     """Answer 0 or 1 for every text.
@@ -39,8 +34,5 @@ async def classify_texts(request: Request, serving: Serving, max_texts: int) -> 
     if len(body.texts) > max_texts:
         raise RequestProblem("too_many_items", f"more than {max_texts} texts; send fewer at a time", where=["texts"])
     classifier = serving.classifier
-    if sum(map(len, body.texts)) > INLINE_CHARACTERS:
-        labels = await asyncio.to_thread(classifier.labels, body.texts)
-    else:
-        labels = classifier.labels(body.texts)
+    labels = await serving.run(sum(map(len, body.texts)), lambda: classifier.labels(body.texts))
     return Response(msgspec.json.encode(Answer(is_falsetrue=labels)), media_type="application/json")

@@ -22,7 +22,7 @@ _PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "where": {"type": "array", "items": {"type": "string"}},
+        "where": {"type": "array", "items": {"type": ["string", "integer"]}},
     },
     "required": ["type", "title", "status", "detail"],
 }
@@ -34,7 +34,7 @@ _LEGACY_PROBLEM = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "loc": {"type": "array", "items": {"type": "string"}},
+                    "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
                     "msg": {"type": "string"},
                     "type": {"type": "string"},
                 },

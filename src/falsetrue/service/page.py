@@ -12,19 +12,16 @@ from starlette.responses import RedirectResponse, Response
 
 from falsetrue.bundle.baseline import ReliabilityBin
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
-from falsetrue.model.decision import Policy, Reason
+from falsetrue.model.decision import Policy
 from falsetrue.service.assets import Assets
 from falsetrue.service.documentation import add_documentation
 from falsetrue.service.language import Notice, examples, format_number, language_of, mark
-from falsetrue.service.legacy import INLINE_CHARACTERS
 from falsetrue.service.problem_pages import ProblemPages
 from falsetrue.service.serving import Serving
 from falsetrue.service.uploads import FileProblem, GivenFile, ScoredFile, score_file
 from falsetrue.service.views import Views
 from falsetrue.settings import Settings
 
-#: Held-out texts in a bin below which "of 100 texts like this one" would say more than we know.
-ENOUGH_SIMILAR = 50
 #: Bytes of a scored file above which it is sent as it is: browsers refuse larger ``data:`` addresses.
 LARGEST_LINKED = 1_000_000
 _PATHS = ("/", "/upload", "/docs")
@@ -102,10 +99,7 @@ class _Page:
         async with request.form(max_part_size=self._settings.max_body_bytes) as sent:
             form = TextForm(title=_field(sent, "title"), text=_field(sent, "text"))
         classifier = self._serving.classifier
-        if len(form.title) + len(form.text) > INLINE_CHARACTERS:
-            found = await asyncio.to_thread(self._classify, classifier, form)
-        else:
-            found = self._classify(classifier, form)
+        found = await self._serving.run(len(form.title) + len(form.text), lambda: self._classify(classifier, form))
         if isinstance(found, Answer):
             return self._render(request, 200, Shown(text_form=form, answer=found))
         code, problem = self._refused(found, language_of(request))
@@ -117,7 +111,7 @@ class _Page:
         (found,) = classifier.classify([item], policy, longest=self._settings.max_text_bytes)
         if isinstance(found, Refusal):
             return found
-        return Answer(found=found, policy=policy, similar=_similar(classifier, found))
+        return Answer(found=found, policy=policy, similar=classifier.similar(found))
 
     def _refused(self, refusal: Refusal, language: str) -> tuple[str, Notice]:
         """The code of the problem and its sentence."""
@@ -184,11 +178,3 @@ class _Page:
 def _field(sent: FormData, name: str) -> str:
     value = sent.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _similar(classifier: Classifier, found: Classification) -> ReliabilityBin | None:
-    """Held-out texts that scored like it, unless they are unlike it in another way."""
-    if set(found.reasons) - {Reason.NEAR_THRESHOLD}:
-        return None
-    similar = classifier.similar(found.p_real)
-    return similar if similar.texts >= ENOUGH_SIMILAR else None

@@ -17,7 +17,7 @@ class RequestProblem(Exception):  # noqa: N818 - it carries a problem in the sen
     """A request that cannot be answered."""
 
     def __init__(
-        self, code: str, detail: str, *, where: Sequence[str] = (), headers: Mapping[str, str] | None = None
+        self, code: str, detail: str, *, where: Sequence[str | int] = (), headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(detail)
         self.code = code  #: stable, for machines; ``app.STATUS`` gives its status

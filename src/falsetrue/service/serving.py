@@ -3,10 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 from falsetrue.errors import FalsetrueError, NotReadyError
 from falsetrue.jobs.classify import Classifier
 
+Answer = TypeVar("Answer")
+
+#: Characters of text above which scoring is done in a thread.
+INLINE_CHARACTERS = 20_000
 _log = logging.getLogger("falsetrue")
 
 
@@ -29,6 +34,10 @@ class Serving:
         except Exception:  # noqa: BLE001 - whatever it was, the log must say it now, not when the process stops
             self.failed = True
             _log.exception("the model cannot be served, for a reason that nobody foresaw")
+
+    async def run(self, characters: int, work: Callable[[], Answer]) -> Answer:
+        """Do some scoring: here if it is short, else in a thread, so that other requests are not kept waiting."""
+        return await asyncio.to_thread(work) if characters > INLINE_CHARACTERS else work()
 
     def check_ready(self) -> None:
         """Raise :class:`NotReadyError` unless new requests should come here."""

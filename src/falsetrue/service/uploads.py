@@ -1,4 +1,4 @@
-"""A file given to the page: checked, scored through temporary files, and given back; nothing is kept."""
+"""◆ A file given to the page: checked, scored through temporary files, and given back; nothing is kept."""
 
 import re
 import shutil
@@ -77,7 +77,7 @@ def _score(given: GivenFile, source: str, classifier: Classifier, max_rows: int)
         _check_parquet(source, max_rows)
     text, title = _inspect(given, source, max_rows)
     destination = Path(source).with_name("scored.csv")
-    prediction = Prediction(source=source, destination=str(destination), text=text, title=title)
+    prediction = Prediction(source=source, destination=str(destination), text=text, title=title, guard_formulas=True)
     bad_rows: list[tuple[int, Notice]] = []
 
     def report(line: int, problem: str) -> None:
@@ -137,49 +137,66 @@ def _no_column(table: Table, column: str) -> Notice:
 def _check_parquet(source: str, max_rows: int) -> None:
     """Refuse a Parquet file that is small but unpacks to a huge one.
 
-    Text that is stored once and repeated by reference is counted as often as it is repeated.
+    Only columns of plain values are let in, and text that is stored once and repeated by reference is
+    counted as often as it is repeated. What the file says of its own sizes is believed only where
+    that makes it larger.
     """
     import pyarrow  # noqa: PLC0415 - 0.1 s that only Parquet files should cost
     import pyarrow.parquet  # noqa: PLC0415
 
     try:
-        metadata = pyarrow.parquet.read_metadata(source)
+        file = pyarrow.parquet.ParquetFile(source)
     except (pyarrow.ArrowException, OSError):
         return  # open_table says what is wrong with it
-    if metadata.num_rows > max_rows:
+    if file.metadata.num_rows > max_rows:
         raise _too_many_rows(max_rows)
-    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
-    values = max((group.column(at).num_values for group in groups for at in range(metadata.num_columns)), default=0)
-    if sum(group.total_byte_size for group in groups) > LARGEST_UNPACKED or values > metadata.num_rows:
+    schema = file.schema_arrow
+    texts = [column.name for column in schema if _is_text(column.type)]
+    if not all(_is_text(column.type) or _is_plain(column.type) for column in schema):
         raise FileProblem("unusable_file", _TOO_COMPLEX)
-    _check_repeated_text(source)
+    groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
+    if (
+        sum(group.total_byte_size for group in groups) > LARGEST_UNPACKED
+        or _text_bytes(source, texts) > LARGEST_UNPACKED
+    ):
+        raise FileProblem("unusable_file", _TOO_COMPLEX)
 
 
-def _check_repeated_text(source: str) -> None:
+def _is_text(kind: Any) -> bool:
+    """A string, or a reference to one."""
+    import pyarrow  # noqa: PLC0415
+
+    if pyarrow.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
+
+
+def _is_plain(kind: Any) -> bool:
+    """A value of a few bytes."""
+    import pyarrow  # noqa: PLC0415
+
+    kinds = pyarrow.types
+    tests = (kinds.is_boolean, kinds.is_integer, kinds.is_floating, kinds.is_decimal, kinds.is_temporal, kinds.is_null)
+    return any(is_kind(kind) for is_kind in tests)
+
+
+def _text_bytes(source: str, texts: list[str]) -> int:
+    """Bytes of text once every reference is replaced by what it refers to."""
     import pyarrow  # noqa: PLC0415
     import pyarrow.compute  # noqa: PLC0415
     import pyarrow.parquet  # noqa: PLC0415
 
-    schema = pyarrow.parquet.read_schema(source)
-    texts = [name for name, kind in zip(schema.names, schema.types, strict=True) if _is_text(kind)]
     try:
         table = pyarrow.parquet.ParquetFile(source, read_dictionary=texts).read(columns=texts)
-        lengths = [_text_bytes(chunk, pyarrow.compute) for column in table.columns for chunk in column.chunks]
     except (pyarrow.ArrowException, OSError):
-        return
-    if sum(lengths) > LARGEST_UNPACKED:
-        raise FileProblem("unusable_file", _TOO_COMPLEX)
+        return 0  # the reader says what is wrong with it
+    return sum(_chunk_bytes(chunk, pyarrow.compute) for column in table.columns for chunk in column.chunks)
 
 
-def _text_bytes(chunk: Any, compute: Any) -> int:
-    """Bytes of text in a chunk once every reference is replaced by what it refers to."""
+def _chunk_bytes(chunk: Any, compute: Any) -> int:
     if not hasattr(chunk, "dictionary"):
         return compute.sum(compute.binary_length(chunk)).as_py() or 0
     return compute.sum(compute.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
-
-
-def _is_text(kind: object) -> bool:
-    return str(kind) in {"string", "large_string", "binary", "large_binary"}
 
 
 # --- what the readers say, as messages that can be translated ---------------------------------------

@@ -1,0 +1,5 @@
+"""Exit codes. 0 is done; 1 is left to what nobody foresaw."""
+
+BAD_INPUT = 2  #: something given cannot be used
+SOME_ROWS = 3  #: done, but some rows could not be classified
+BAD_MODEL = 4  #: the model cannot be used
