@@ -31,6 +31,7 @@ help:
 define environment
 	@test -n "$(PYTHON)" || { echo "falsetrue needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3"; exit 2; }
 	@rm -rf $(1)
+	@mkdir -p $(1) || { echo "$(1) cannot be made here; name a folder that can: make VENV=/somewhere/else"; exit 2; }
 	@$(PYTHON) -m venv $(1) >/dev/null 2>&1 || { \
 		rm -rf $(1) $(1)-bootstrap && \
 		$(PYTHON) -m pip install --quiet --require-hashes --target $(1)-bootstrap -r requirements-build.txt && \

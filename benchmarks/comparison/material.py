@@ -14,7 +14,7 @@ import pyarrow.parquet
 from benchmarks.comparison.synthetic import write_news
 
 from falsetrue.news.article import Article, Label
-from falsetrue.news.reading import Columns, read_one_class
+from falsetrue.news.labelled import Columns, read_one_class
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ("default", "deployed")

@@ -39,8 +39,8 @@ class RowError(InputError):
 class MissingExtraError(FalsetrueError):
     """An optional part is not installed."""
 
-    def __init__(self, command: str, extra: str) -> None:
-        super().__init__(f"`falsetrue {command}` needs the [{extra}] extra: pip install 'falsetrue[{extra}]'")
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the [{extra}] extra; in a clone: pip install '.[{extra}]'")
 
 
 class BundleError(FalsetrueError):

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, validation_alias=AliasChoices("FALSETRUE_PORT", "PORT", "port"))
     workers: int = Field(1, ge=1, le=64)
     allow_anonymous: bool = False  #: serve on a public address without keys
-    drain_seconds: float = Field(0, ge=0, le=600)  #: after SIGTERM, how long to go on serving with /readyz at 503
+    drain_seconds: float = Field(1, ge=0, le=600)  #: after SIGTERM, how long to go on serving with /readyz at 503
     stop_seconds: int = Field(30, ge=1, le=600)  #: after that, how long requests in flight may take to finish
 
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024)  #: a larger request is 413

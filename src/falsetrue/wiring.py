@@ -28,9 +28,12 @@ def load_classifier(settings: Settings, model: str | None = None) -> Classifier:
     )
 
 
-def check_servable(settings: Settings) -> None:
-    """Raise what :func:`load_classifier` would, short of loading the scorer: for one line before a server starts."""
-    _policies(settings, _open_servable(settings, None))
+def check_servable(settings: Settings) -> list[str]:
+    """Raise what :func:`load_classifier` would, short of loading the scorer: for one line before a server starts.
+
+    Returns what is wrong with policies that nobody asked for yet.
+    """
+    return _policies(settings, _open_servable(settings, None)).problems
 
 
 def _open_servable(settings: Settings, model: str | None) -> Bundle:

@@ -103,3 +103,23 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(tmp_path: Path) -> None:
     answered = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path, check=True)  # noqa: S602 - a pipe of our own
     assert answered.stdout.count("\n") == 1
     assert answered.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("command", [["check", TEXT], ["check", TEXT, "--json"], ["models", "list"]])
+def test_an_answer_that_cannot_be_written_is_one_line(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        answered = subprocess.run(
+            [sys.executable, "-m", "falsetrue", *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert answered.returncode == 2
+    assert answered.stderr == "falsetrue: standard output cannot be written (No space left on device)\n"
+
+
+def test_a_policy_file_that_is_wrong_stops_only_those_who_ask_for_it(falsetrue: Run, tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "bad@1.toml").write_text("false_below = ")
+    assert falsetrue("check", TEXT).returncode == 0
+    refused = falsetrue("check", TEXT, "--policy", "bad")
+    assert refused.returncode == 2
+    assert "bad@1.toml" in refused.stderr

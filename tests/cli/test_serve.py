@@ -213,10 +213,10 @@ def test_an_unknown_policy_is_refused_naming_the_known_ones(refused: Refused) ->
     assert "default@1" in said
 
 
-def test_a_broken_policy_file_is_refused_by_name(refused: Refused, tmp_path: Path) -> None:
+def test_a_broken_policy_file_that_is_asked_for_is_refused_by_name(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "strict@1.toml").write_text("false_below = 2", encoding="utf-8")
-    code, said = refused("--port", "0")
+    code, said = refused("--port", "0", "--policy", "strict")
     assert code == 2
     assert said.count("\n") == 1
     assert "strict@1.toml" in said

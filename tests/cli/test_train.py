@@ -88,3 +88,11 @@ def test_news_that_cannot_be_used_is_one_line_and_exit_code_2(
     assert answered.stderr.startswith(f"falsetrue: {said}")
     assert answered.stderr.count("\n") == 1
     assert not (tmp_path / "m").exists()
+
+
+def test_a_model_that_learnt_nothing_is_saved_with_a_warning(falsetrue: Run, tmp_path: Path) -> None:
+    rows = [f"{'the of and a in that it was for on with as by ' * 3}{n % 7} {n},{n % 2}" for n in range(100)]
+    (tmp_path / "n.csv").write_text("text,label\n" + "\n".join(rows))
+    answered = falsetrue("train", "n.csv", "-o", "m")
+    assert answered.returncode == 0
+    assert "Warning: this is no better than always giving the same answer" in answered.stdout

@@ -14,7 +14,7 @@ from falsetrue.jobs.train import Training, train
 from falsetrue.model.decision import Outcome
 from falsetrue.model.fitting import RECIPES, balanced_weights
 from falsetrue.news.article import Article, Label
-from falsetrue.news.reading import Columns
+from falsetrue.news.labelled import Columns
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEADER = "title,text,label\n"

@@ -1,3 +1,4 @@
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -38,10 +39,23 @@ def test_a_model_is_found_by_folder_name_and_version(models: Path) -> None:
 
 
 def test_an_unknown_model_names_those_there_are(models: Path) -> None:
-    with pytest.raises(BundleError, match=r"there is no model 'nope'.*holds default, deployed"):
+    with pytest.raises(BundleError, match=r"there is no model 'nope'.*there are only 'default', 'deployed'"):
         find_model("nope", models)
-    with pytest.raises(BundleError, match="holds no model"):
+    with pytest.raises(BundleError, match="there are none"):
         find_model("default@1999", models / "none")
+
+
+def test_a_copy_under_another_folder_name_does_not_take_over_the_name(models: Path) -> None:
+    shutil.copytree(models / "default", models / "copy")
+    version = open_bundle(models / "default").manifest.version
+    assert find_model("default", models) == models / "default"
+    assert find_model(f"default@{version}", models) == models / "default"
+    assert find_model("copy", models) == models / "copy"
+
+
+def test_a_damaged_model_is_found_by_its_folder_so_that_its_damage_is_told(models: Path) -> None:
+    (models / "default" / MANIFEST).write_text("{")
+    assert find_model("default", models) == models / "default"
 
 
 def test_a_damaged_model_is_listed_with_its_problem(models: Path) -> None:
@@ -150,7 +164,16 @@ def test_an_unknown_policy_names_those_there_are(tmp_path: Path) -> None:
         ("a@1.toml", "false_below = nan\nreal_above = 0.1", "between 0 and 1"),
     ],
 )
-def test_a_policy_file_that_is_wrong_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_a_policy_file_that_is_wrong_is_named_and_spoils_no_other(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
     write_policy(tmp_path, name, content)
-    with pytest.raises(PolicyError, match=message):
-        Policies(OF_MODEL, tmp_path)
+    write_policy(tmp_path, "sound@1.toml")
+    policies = Policies(OF_MODEL, tmp_path)
+    assert policies.references() == ["default@1", "sound@1"]
+    (problem,) = policies.problems
+    assert re.search(message, problem)
+    if name == "a@1.toml":
+        for reference in ("a", "a@1"):
+            with pytest.raises(PolicyError, match=message):
+                policies.find(reference)

@@ -192,9 +192,9 @@ class Start(Protocol):
 
 
 def clean_environment(**added: str) -> dict[str, str]:
-    """This process's environment without any setting of ours."""
+    """This process's environment without any setting of ours, but that no server of the tests waits to stop."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FALSETRUE_") and name != "PORT"}
-    return {**kept, "PYTHONUNBUFFERED": "1", **added}
+    return {**kept, "PYTHONUNBUFFERED": "1", "FALSETRUE_DRAIN_SECONDS": "0", **added}
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The page without a browser: what it answers to whom, in which language, and what it refuses."""
 
 import base64
+import codecs
 import csv
 import gzip
 import hashlib
@@ -30,6 +31,7 @@ from falsetrue.settings import Settings
 from falsetrue.wiring import load_classifier
 
 CSV = "text/csv"
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.fixture
@@ -49,11 +51,13 @@ def upload(visitor: httpx2.Client, name: str, content: bytes, **columns: str) ->
     return visitor.post("/upload", files={"file": (name, content)}, data=columns)
 
 
-def downloaded(answer: httpx2.Response) -> list[dict[str, str]]:
+def downloaded(answer: httpx2.Response, delimiter: str = ",") -> list[dict[str, str]]:
     """The rows of the scored file that a page links to."""
     link = re.search(r'href="data:text/csv;charset=utf-8;base64,([^"]*)" download="[^"]*"', answer.text)
     assert link, words(answer)
-    return list(csv.DictReader(io.StringIO(base64.b64decode(link[1]).decode())))
+    content = base64.b64decode(link[1])
+    assert content.startswith(codecs.BOM_UTF8)
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig")), delimiter=delimiter))
 
 
 # --- languages -----------------------------------------------------------------------------------
@@ -84,7 +88,7 @@ def test_the_language_is_the_one_the_browser_ranks_highest(header: str, language
     assert preferred(header) == language
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Check a text"), ("es", "Revisar un texto")])
+@pytest.mark.parametrize(("language", "title"), [("en", "Check a text"), ("es", "Analizar un texto")])
 def test_the_page_says_which_language_it_is_in(visitor: httpx2.Client, language: str, title: str) -> None:
     answer = visitor.get("/", headers={"accept-language": language})
     assert answer.status_code == 200
@@ -115,12 +119,12 @@ def test_a_language_that_there_is_not_changes_nothing(visitor: httpx2.Client) ->
 @pytest.mark.parametrize(
     ("language", "key", "verdict", "action"),
     [
-        ("en", "dispatch", "Likely real", "Let it pass"),
-        ("en", "rant", "Likely false", "Flag it"),
-        ("en", "unclear", "No decision", "Have a person review it"),
-        ("es", "dispatch", "Probablemente real", "Dejarla pasar"),
-        ("es", "rant", "Probablemente falsa", "Marcarla"),
-        ("es", "unclear", "Sin decisión", "Que la revise una persona"),
+        ("en", "dispatch", "Likely real", "No action needed"),
+        ("en", "rant", "Likely false", "Flag"),
+        ("en", "unclear", "No decision", "Review: have a person read it"),
+        ("es", "dispatch", "Probablemente real", "No requiere acción"),
+        ("es", "rant", "Probablemente falsa", "Marcar"),
+        ("es", "unclear", "Sin decisión", "Revisar: que lo lea una persona"),
     ],
 )
 def test_each_example_shows_what_it_is_meant_to_show(
@@ -149,7 +153,7 @@ def test_a_result_says_how_sure_it_is_what_to_do_and_who_said_so(visitor: httpx2
     model = visitor.get("/v1/model").json()
     (result,) = visitor.post("/v1/classifications", json={"items": [{"text": DISPATCH}]}).json()["results"]
     assert f"score {result['p_real']:.2f}" in said
-    assert re.search(r"Of 100 test texts that scored like this one, about \d+ were real and \d+ false\.", said)
+    assert re.search(r"Of 100 test texts with a score like this one.s, about \d+ were real and \d+ false\.", said)
     assert model["version"] in said
     assert model["name"] in said
     assert "default@1" in said
@@ -158,11 +162,26 @@ def test_a_result_says_how_sure_it_is_what_to_do_and_who_said_so(visitor: httpx2
 
 
 def test_no_decision_gives_its_reasons_and_is_no_evidence(visitor: httpx2.Client) -> None:
-    said = words(visitor.post("/", data={"text": "zorgle blarf quixnit"}))
-    assert "It has too few words to judge." in said
-    assert "Too many of its words never occurred in the news" in said
-    assert "The test texts were not like this one" in said
+    said = words(visitor.post("/", data={"text": "zorgle blarf quixnit " * 10}))
+    assert "The text uses many words that the model does not know" in said
+    assert "The model was tested on texts of other kinds" in said
     assert "No decision is not evidence that it is true." in said
+
+
+def test_a_text_that_is_too_short_gets_that_one_reason_and_no_scale(visitor: httpx2.Client) -> None:
+    answer = visitor.post("/", data={"text": "zorgle blarf quixnit"})
+    assert "The text is too short: it has 3 words, and the model needs at least 20 to decide." in words(answer)
+    assert "words that the model does not know" not in words(answer)
+    assert 'class="scale"' not in answer.text
+
+
+def test_a_verdict_less_sure_than_most_of_its_kind_says_why(visitor: httpx2.Client) -> None:
+    sure = words(visitor.post("/", data={"text": examples("en")["dispatch"].text}))
+    assert "nearer to the limit" not in sure
+    example = examples("es")["dispatch"]
+    form = {"title": example.title, "text": example.text}
+    less = words(visitor.post("/", params={"lang": "es"}, data=form))
+    assert "probablemente reales, 95 de cada 100 lo eran; con los más cercanos al límite, como este, hay" in less
 
 
 def test_the_text_stays_in_the_form_and_is_never_read_as_html(visitor: httpx2.Client) -> None:
@@ -219,7 +238,7 @@ def test_a_body_that_is_no_such_form_gets_a_page_and_no_server_error(
 def test_a_body_that_is_too_large_gets_a_page(visitor: httpx2.Client, path: str) -> None:
     answer = visitor.post(path, content=b"x" * 9_000_000, headers={"accept-language": "es"})
     assert answer.status_code == 413
-    assert "Lo que enviaste es demasiado grande" in words(answer)
+    assert "Lo que envió es demasiado grande: se pueden enviar como máximo 8 MB a la vez." in words(answer)
     assert "content-security-policy" in answer.headers
 
 
@@ -228,6 +247,45 @@ def test_a_method_that_makes_no_sense_gets_a_page(visitor: httpx2.Client) -> Non
     assert answer.status_code == 405
     assert "did not understand" in words(answer)
     assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/models", "/v1x", "/docs/none"])
+def test_an_address_that_there_is_not_gets_a_page_in_a_browser(visitor: httpx2.Client, path: str) -> None:
+    answer = visitor.get(path, headers={"accept": BROWSER})
+    assert answer.status_code == 404
+    assert "There is no page at this address. Back to the page" in words(answer)
+    assert "Accept" in answer.headers["vary"].split(", ")
+    assert visitor.get(path).headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/healthz/x", "/falsetrue"])
+def test_an_address_of_the_api_answers_in_json_even_in_a_browser(visitor: httpx2.Client, path: str) -> None:
+    answer = visitor.get(path, headers={"accept": BROWSER})
+    assert answer.status_code in (404, 405)
+    assert "json" in answer.headers["content-type"]
+
+
+# --- the model's card ------------------------------------------------------------------------------
+
+
+def test_the_models_card_gives_the_figures_of_its_record_worst_first(visitor: httpx2.Client) -> None:
+    record = visitor.get("/v1/model").json()
+    said = words(visitor.get("/model"))
+    assert record["name"] in said
+    assert record["version"] in said
+    by_auc = sorted(record["metrics"]["by_corpus"].items(), key=lambda item: item[1]["auc"]["value"])
+    assert [said.index(name) for name, _ in by_auc] == sorted(said.index(name) for name, _ in by_auc)
+    for figures in (record["metrics"], *(figures for _, figures in by_auc)):
+        assert f"{figures['auc']['value']:.3f} [{figures['auc']['low']:.3f}; {figures['auc']['high']:.3f}]" in said
+    for corpus in record["corpora"]:
+        assert f"{corpus['real']:,} {corpus['false']:,}" in said
+    assert "It does not check facts." in said
+
+
+def test_the_models_card_is_in_spanish_too(visitor: httpx2.Client) -> None:
+    said = words(visitor.get("/model", params={"lang": "es"}))
+    assert "Para qué no sirve" in said
+    assert re.search(r"AUC \(0,5 .*?\) 0,\d{3} \[0,\d{3}; 0,\d{3}\]", said)
 
 
 # --- other models, other policies, no model --------------------------------------------------------
@@ -276,8 +334,11 @@ def test_a_teams_own_policy_is_applied_and_drawn(tmp_path: Path, low: float, hig
     with serve_in_thread(create_app(Settings(), load=load)) as served:
         _until_ready(served.client)
         answer = served.client.post("/", data={"text": DISPATCH})
+        card = words(served.client.get("/model"))
     assert answer.status_code == 200
     assert "desk@3" in answer.text
+    assert "desk@3" in card
+    assert "Share of test texts decided" not in card
     assert "&lt;ask the desk&gt;" in answer.text
 
 
@@ -317,7 +378,7 @@ def test_a_file_comes_back_with_a_verdict_for_every_row(
 ) -> None:
     answer = upload(visitor, name, write(ROWS))
     assert answer.status_code == 200
-    assert "Rows: 2. With an answer: 2." in words(answer)
+    assert "Rows 2 Classified 2 Not classified 0" in words(answer)
     assert [(row["id"], row["label"]) for row in downloaded(answer)] == [("a", "real"), ("b", "false")]
 
 
@@ -340,11 +401,12 @@ def test_bad_rows_are_reported_with_their_lines_and_the_rest_is_scored(visitor: 
     content = b"text,id\n" + DISPATCH.replace(",", "").encode() + b",1\n,2\nx\ncaf\xe9 " + MARK.encode() + b",4\n"
     answer = upload(visitor, "n.csv", content)
     assert answer.status_code == 200
-    assert "Rows: 4. With an answer: 1." in words(answer)
+    assert "Rows 4 Classified 1 Not classified 3" in words(answer)
     for line in (
         "line 3: the text is empty",
-        "line 4: fields here: 1, in the header: 2",
-        "line 5: byte 0xE9 is not UTF-8; save the file as UTF-8",
+        "line 4: a different number of columns than the header (1 instead of 2)",
+        "line 5: some of its characters are not UTF-8",
+        "Save it again as CSV UTF-8 (in Excel: File → Save as → CSV UTF-8), and every row can be read.",
     ):
         assert line in words(answer)
     assert [bool(row["error"]) for row in downloaded(answer)] == [False, True, True, True]
@@ -363,26 +425,35 @@ def test_many_bad_rows_are_counted(visitor: httpx2.Client) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "status", "says"),
     [
-        ("n.csv", b"text\n" + b"x\n" * 1001, 413, "El archivo tiene más de 1000 filas"),
-        ("n.jsonl", b'{"text":"x"}\n' * 1001, 413, "El archivo tiene más de 1000 filas"),
-        ("n.parquet", as_parquet([{"text": "x"}] * 1001), 413, "El archivo tiene más de 1000 filas"),
-        ("n.csv", b"a,b\n1,2\n", 422, "No hay ninguna columna «text». Las columnas son: a, b."),
-        ("n.jsonl", b'{"a":1}\n', 422, "No hay ninguna columna «text»"),
+        ("n.csv", b"text\n" + b"x\n" * 1001, 413, "El archivo tiene más de 1.000 filas"),
+        ("n.jsonl", b'{"text":"x"}\n' * 1001, 413, "El archivo tiene más de 1.000 filas"),
+        ("n.parquet", as_parquet([{"text": "x"}] * 1001), 413, "El archivo tiene más de 1.000 filas"),
+        ("n.csv", b"a,b\n1,2\n", 422, "Ninguna columna se llama text ni texto. Escriba en «Columna del texto»"),
+        ("n.jsonl", b'{"a":1}\n', 422, "Las columnas son: a"),
         ("n.csv", b"", 422, "El archivo no se puede usar: el archivo está vacío."),
         ("n.jsonl", b"\n\n", 422, "el archivo está vacío"),
         ("n.csv", b"\n\n", 422, "el encabezado está en blanco"),
         ("n.csv", b"text,title\n", 422, "El archivo tiene encabezado, pero ninguna fila."),
-        ("n.csv", b"text,t\xedtulo\nx,y\n", 422, "Línea 1: el byte 0xED no es UTF-8"),
-        ("n.csv", "text\nx\n".encode("utf-16"), 422, "Línea 1: el byte 0xFF no es UTF-8"),
-        ("n.csv", b"text,text\nx,y\n", 422, "la columna 'text' está dos veces en el encabezado"),
+        (
+            "n.csv",
+            b"text,t\xedtulo\nx,y\n",
+            422,
+            "Guárdelo de nuevo como CSV UTF-8 (en Excel: Archivo → Guardar como → CSV UTF-8).",
+        ),
+        ("n.csv", "text\nx\n".encode("utf-16"), 422, "Guárdelo de nuevo como CSV UTF-8"),
+        ("n.csv", b"\x89PNG\r\n\x1a\n...", 422, "este archivo no es un CSV de texto"),
+        ("n.csv", b"PK\x03\x04......", 422, "guárdelo como CSV UTF-8 (en Excel"),
+        ("n.jsonl", b"%PDF-1.7", 422, "este archivo no es un CSV de texto"),
+        ("n.csv", b"text,text\nx,y\n", 422, "la columna «text» está dos veces en el encabezado"),
         ("n.jsonl", b'["marmalade-of-zanzibar"]\n', 422, "Línea 1: no es un objeto JSON"),
         ("n.jsonl", b"[" * 100_000, 422, "Línea 1: no es un objeto JSON"),
         ("n.parquet", b"PAR1 not really", 422, "no es un archivo Parquet"),
         ("n.parquet", b"", 422, "no es un archivo Parquet"),
         ("n.parquet", b"PAR1" + bytes(60) + as_parquet(ROWS)[64:], 422, "Línea 1: los datos Parquet no se pueden leer"),
-        ("n.xlsx", b"PK", 422, "debe terminar en .csv"),
+        ("n.xlsx", b"PK", 422, "En Excel: Archivo → Guardar como → CSV UTF-8"),
+        ("n.docx", b"PK", 422, "debe terminar en .csv"),
         ("../../etc/passwd", b"x", 422, "debe terminar en .csv"),
-        ("", b"", 422, "Elige primero un archivo."),
+        ("", b"", 422, "Elija primero un archivo."),
     ],
 )
 def test_a_file_that_cannot_be_used_is_explained_on_the_page(
@@ -399,14 +470,14 @@ def test_a_file_that_cannot_be_used_is_explained_on_the_page(
 def test_rows_with_something_else_than_text_are_reported(visitor: httpx2.Client) -> None:
     content = b'{"text":"x"}\n{"text":["y"]}\nnot json\n{"text":"z"}\n'
     said = words(upload(visitor, "n.jsonl", content))
-    assert "line 2: column 'text' holds something else than text" in said
+    assert "line 2: column “text” holds something other than text" in said
     assert "line 3: not a JSON object" in said
 
 
 def test_names_of_files_and_columns_are_never_read_as_html(visitor: httpx2.Client) -> None:
     answer = upload(visitor, "n.csv", b"<i>1,c\n1,2\n", text_column="<i>2")
     assert "<i>" not in answer.text
-    assert "There is no column “<i>2”. The columns are: <i>1, c." in html.unescape(answer.text)
+    assert "No column is called “<i>2”. The columns are: <i>1, c" in html.unescape(answer.text)
     answer = upload(visitor, '"><i>é.csv', as_csv(ROWS))
     assert "<i>" not in answer.text
     assert re.search(r'download="[a-z0-9-]*i-scored\.csv"', answer.text)
@@ -418,6 +489,53 @@ def test_a_scored_file_too_large_for_a_link_is_sent_as_it_is(visitor: httpx2.Cli
     assert answer.headers["content-disposition"] == 'attachment; filename="Noticias-de-mayo-scored.csv"'
     assert answer.headers["content-type"].startswith(CSV)
     assert len(list(csv.DictReader(io.StringIO(answer.text)))) == 20
+
+
+def test_the_script_is_sent_the_page_and_a_large_file_in_one_answer(visitor: httpx2.Client) -> None:
+    rows = [row | {"notes": "n" * 60_000} for row in ROWS * 10]
+    answer = upload(visitor, "n.csv", as_csv(rows), script="1")
+    length = int(answer.headers["x-page-length"])
+    assert "Classified</dt> <dd>20</dd>" in answer.content[:length].decode()
+    file = answer.content[length:].decode("utf-8-sig")
+    assert [row["texto"] for row in csv.DictReader(io.StringIO(file))] == [row["texto"] for row in rows]
+
+
+def test_the_scored_file_holds_the_visitors_rows_as_excel_reads_them(visitor: httpx2.Client) -> None:
+    content = "Título;texto;id\r\nElección;" + RANT.replace(";", ",").replace('"', "") + ";7\r\n"
+    (row,) = downloaded(upload(visitor, "n.csv", content.encode()), ";")
+    assert (row["Título"], row["id"], row["label"]) == ("Elección", "7", "false")
+    assert row["texto"].startswith("WOW!")
+    (row,) = downloaded(upload(visitor, "n.tsv", content.replace(";", "\t").encode()), "\t")
+    assert row["Título"] == "Elección"
+
+
+def test_the_first_rows_are_shown_on_the_page(visitor: httpx2.Client) -> None:
+    rows = [{"line": "<b>own</b> column", "texto": RANT}, {"line": "", "texto": ""}] + [
+        {"line": "", "texto": "Hm."}
+    ] * 30
+    answer = upload(visitor, "n.csv", as_csv(rows), title_column="line")
+    said = words(answer)
+    assert "The first 20 rows." in said
+    assert "2 <b>own</b> column Likely false 0.0" in said
+    assert "<b>own" not in answer.text
+    assert re.search("3 . Not classified . ", said)
+    assert re.search(r"21 Hm\. No decision too few words 0\.\d\d", said)
+    assert "22 Hm." not in said
+
+
+@pytest.mark.parametrize("name", ["TEXTO", "Cuerpo", "contenido", "Body", "content", "Noticia", "article"])
+def test_usual_names_of_columns_are_found(visitor: httpx2.Client, name: str) -> None:
+    answer = upload(visitor, "n.csv", as_csv([{"Titular": "Uno", name: RANT}]))
+    assert [row["label"] for row in downloaded(answer)] == ["false"]
+    assert " Uno Likely false" in words(answer)
+
+
+def test_columns_are_found_in_upper_and_lower_case_and_long_lists_are_cut(visitor: httpx2.Client) -> None:
+    answer = upload(visitor, "n.csv", as_csv([{"MiTexto": RANT}]), text_column="mitexto")
+    assert [row["label"] for row in downloaded(answer)] == ["false"]
+    many = upload(visitor, "n.csv", as_csv([{f"{'x' * 60}{number}": "1" for number in range(30)}]))
+    assert ", ".join([f"{'x' * 39}…"] * 12) + ", …" in words(many)
+    assert "x" * 41 not in many.text
 
 
 @pytest.mark.usefixtures("quiet")
@@ -477,6 +595,8 @@ def test_no_page_has_inline_code_or_looks_or_anything_of_other_hosts(visitor: ht
     pages = [
         visitor.get("/"),
         visitor.get("/docs"),
+        visitor.get("/model"),
+        visitor.get("/nothing", headers={"accept": BROWSER}),
         visitor.put("/"),
         visitor.post("/", data={"text": DISPATCH}),
         visitor.post("/", data={"text": ""}),
@@ -539,7 +659,7 @@ def test_vendored_files_are_those_of_the_list() -> None:
 
 def test_the_page_is_no_part_of_the_apis_document(visitor: httpx2.Client) -> None:
     paths = visitor.get("/openapi.json").json()["paths"]
-    assert not {"/", "/upload", "/docs", "/static/{digest}/{name}"} & set(paths)
+    assert not {"/", "/upload", "/docs", "/model", "/static/{digest}/{name}"} & set(paths)
 
 
 # --- its words -------------------------------------------------------------------------------------

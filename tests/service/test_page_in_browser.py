@@ -181,6 +181,33 @@ def test_the_pin_stands_where_the_score_is(visit: Visit) -> None:
         )
 
 
+def test_an_answer_to_another_text_than_the_one_in_the_form_says_so(visit: Visit) -> None:
+    with visit(locale="es") as page:
+        changed = page.locator("#result.stale .changed[role=status]")
+        check(page, DISPATCH, "Un título")
+        expect(page.locator(VERDICT)).to_contain_text("Probablemente real")
+        expect(changed).to_have_count(0)
+        page.fill("#text", RANT)
+        expect(changed).to_have_text("Esta respuesta corresponde al texto anterior a su cambio.")
+        page.fill("#text", DISPATCH)
+        expect(changed).to_have_count(0)
+        page.fill("#title", "Otro título")
+        expect(changed).to_have_count(1)
+        page.click("#check button")
+        expect(changed).to_have_count(0)
+        expect(page.locator(VERDICT)).to_contain_text("Probablemente real")
+
+
+def test_a_text_changed_after_the_page_was_loaded_with_its_answer_is_marked_too(visit: Visit) -> None:
+    with visit() as page:
+        page.fill("#text", f"\n{DISPATCH}\nIt ended.")
+        page.click("a[hreflang=es]")
+        expect(page.locator(VERDICT)).to_be_visible()
+        expect(page.locator("#result.stale")).to_have_count(0)
+        page.locator("#text").press_sequentially("x")
+        expect(page.locator("#result.stale .changed")).to_be_visible()
+
+
 # --- a file ----------------------------------------------------------------------------------------
 
 
@@ -188,20 +215,68 @@ def test_the_pin_stands_where_the_score_is(visit: Visit) -> None:
 def test_a_file_is_scored_and_downloaded(visit: Visit, tmp_path: Path, *, script: bool) -> None:
     with visit(java_script_enabled=script) as page:
         give_file(page, file_of(DISPATCH, RANT))
-        expect(page.locator(".scored")).to_contain_text("Rows: 2. With an answer: 2.")
+        expect(page.locator(".scored")).to_contain_text("Classified 2")
         with page.expect_download() as download:
             page.click("text=Download news-scored.csv")
         saved = tmp_path / "scored.csv"
         download.value.save_as(saved)
     assert download.value.suggested_filename == "news-scored.csv"
-    with saved.open(newline="", encoding="utf-8") as file:
+    with saved.open(newline="", encoding="utf-8-sig") as file:
         assert [row["label"] for row in csv.DictReader(file)] == ["real", "false"]
+
+
+def test_a_large_file_is_scored_shown_and_downloaded(visit: Visit, tmp_path: Path) -> None:
+    with visit() as page:
+        give_file(page, file_of(*[f"{DISPATCH} {'Númber ' * 4000}"] * 60))
+        expect(page.locator(".scored table tbody tr")).to_have_count(20)
+        assert (page.locator(".scored a[download]").get_attribute("href") or "").startswith("blob:")
+        with page.expect_download() as download:
+            page.click("text=Download news-scored.csv")
+        saved = tmp_path / "scored.csv"
+        download.value.save_as(saved)
+    with saved.open(newline="", encoding="utf-8-sig") as file:
+        assert len(list(csv.DictReader(file))) == 60
+
+
+def test_a_file_leaves_the_text_and_itself_in_their_forms(visit: Visit) -> None:
+    with visit() as page:
+        page.fill("#text", DISPATCH)
+        page.fill("#text-column", "nothing")
+        give_file(page, file_of(RANT))
+        expect(page.locator("#file [role=alert]")).to_contain_text("No column is called “nothing”")
+        assert page.input_value("#text") == DISPATCH
+        assert page.locator("#upload-file").get_attribute("aria-invalid") == "true"
+        page.fill("#text-column", "")
+        page.click("#upload button")
+        expect(page.locator(".scored tbody")).to_contain_text("Likely false")
+        assert page.locator("#upload-file").get_attribute("aria-invalid") is None
+        assert page.input_value("#text") == DISPATCH
+        assert page.evaluate("location.pathname") == "/"
+
+
+def test_a_file_that_cannot_be_sent_is_kept_and_the_page_says_why(visit: Visit) -> None:
+    with visit() as page:
+        page.context.set_offline(True)
+        give_file(page, file_of(RANT))
+        expect(page.locator("#file [role=alert]")).to_contain_text("the service cannot be reached")
+        page.context.set_offline(False)
+        page.click("#upload button")
+        expect(page.locator(".scored tbody")).to_contain_text("Likely false")
+        give_file(page, "x" * 9_000_000)
+        expect(page.locator("#file [role=alert]")).to_contain_text("at most 8\xa0MB can be sent at once")
+
+
+def test_a_refusal_by_another_layer_is_shown_beside_the_form_for_a_file(visit: Visit) -> None:
+    with visit() as page:
+        page.evaluate("document.getElementById('upload').dataset.largest = 1e9")
+        give_file(page, "x" * 9_000_000)
+        expect(page.locator("#file [role=alert]")).to_contain_text("What you sent is too large: at most 8\xa0MB")
 
 
 def test_a_file_that_cannot_be_used_is_explained_beside_its_form(visit: Visit) -> None:
     with visit(locale="es") as page:
         give_file(page, "a,b\n1,2\n")
-        expect(page.locator("#file [role=alert]")).to_contain_text("No hay ninguna columna «text»")
+        expect(page.locator("#file [role=alert]")).to_contain_text("Ninguna columna se llama text ni texto")
 
 
 # --- language, colours, keyboard, small screens ------------------------------------------------------
@@ -252,7 +327,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(visit: Visit) -> 
         expect(page.locator("main")).to_be_focused()
         page.goto("/")
         page.focus("#title")
-        for name in ("text", "Check", "news-en-es", "upload-file", "text-column", "title-column", "Score the file"):
+        for name in ("text", "Check", "news-en-es", "upload-file", "text-column", "title-column", "Check the file"):
             page.keyboard.press("Tab")
             assert page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()") == name
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
@@ -267,6 +342,8 @@ def test_nothing_is_wider_than_a_small_screen(visit: Visit, language: str) -> No
         _is_no_wider(page)
         give_file(page, file_of(DISPATCH, ""), name="n" * 200 + ".csv")
         expect(page.locator(".scored")).to_be_visible()
+        _is_no_wider(page)
+        page.goto("/model")
         _is_no_wider(page)
 
 
@@ -287,6 +364,9 @@ def test_axe_finds_nothing_wrong(visit: Visit, theme: str, language: str) -> Non
             check(page, example.text, example.title)
             expect(page.locator(f"#result .verdict.is-{label}")).to_be_visible()
             found[label] = _axe(page)
+        page.fill("#title", "Another")
+        expect(page.locator("#result.stale .changed")).to_be_visible()
+        found["changed"] = _axe(page)
         check(page, " ")
         expect(page.locator("#result [role=alert]")).to_be_visible()
         found["error"] = _axe(page)
@@ -296,6 +376,8 @@ def test_axe_finds_nothing_wrong(visit: Visit, theme: str, language: str) -> Non
         give_file(page, "a\n1\n")
         expect(page.locator("#file [role=alert]")).to_be_visible()
         found["file error"] = _axe(page)
+        page.goto("/model")
+        found["model"] = _axe(page)
     assert {state: wrong for state, wrong in found.items() if wrong} == {}
 
 
@@ -303,6 +385,10 @@ def test_axe_finds_nothing_wrong_on_a_small_screen(visit: Visit) -> None:
     with visit(viewport=PHONE) as page:
         check(page, DISPATCH)
         expect(page.locator(VERDICT)).to_be_visible()
+        give_file(page, file_of(DISPATCH, RANT, ""))
+        expect(page.locator(".scored")).to_be_visible()
+        assert _axe(page) == []
+        page.goto("/model")
         assert _axe(page) == []
 
 

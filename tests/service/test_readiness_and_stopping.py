@@ -133,9 +133,11 @@ def test_a_load_that_fails_as_nobody_foresaw_is_said_at_once(caplog: pytest.LogC
 # --- what nobody foresaw ---------------------------------------------------------------------------
 
 
-def test_a_bug_is_a_500_that_says_nothing_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_a_500_that_says_nothing_of_the_text(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def breaks(*_: object, **__: object) -> None:
-        raise RuntimeError("no text in here")
+        raise KeyError(MARK)
 
     with serve_in_thread(create_app(Settings())) as served:
         wait_until(lambda: served.client.get("/readyz").status_code == 200, "ready")
@@ -147,7 +149,9 @@ def test_a_bug_is_a_500_that_says_nothing_of_the_text(monkeypatch: pytest.Monkey
     assert legacy.json()["detail"][0]["type"] == "internal"
     assert v1.json()["type"] == "urn:falsetrue:problem:internal"
     assert MARK not in legacy.text + v1.text
-    assert "no text in here" not in legacy.text + v1.text
+    assert MARK not in caplog.text
+    assert "a bug, please report it: KeyError at" in caplog.text
+    assert "in breaks" in caplog.text
     assert "content-security-policy" in v1.headers
 
 

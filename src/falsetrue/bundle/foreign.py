@@ -49,7 +49,7 @@ def load_estimator(blob: bytes) -> Any:
         import joblib  # noqa: PLC0415 - part of the [train] extra
         import sklearn  # noqa: F401, PLC0415
     except ImportError as error:
-        raise MissingExtraError("models verify, or serve for a model without a compiled scorer", "train") from error
+        raise MissingExtraError("opening model_final.joblib", "train") from error
     try:
         return joblib.load(BytesIO(blob))
     except Exception as error:  # unpickling somebody's file can raise anything

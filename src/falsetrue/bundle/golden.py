@@ -1,4 +1,4 @@
-"""The golden texts: written for this project, scored at save time and again whenever a model is checked."""
+"""◆ The golden texts: written for this project, scored at save time and again whenever a model is checked."""
 
 import hashlib
 from functools import cache

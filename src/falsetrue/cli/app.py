@@ -3,6 +3,8 @@
 Verbs import what they need when they run, so that ``--help`` answers at once.
 """
 
+import errno
+import os
 import sys
 from typing import Annotated
 
@@ -60,3 +62,9 @@ def main() -> None:
         # Whoever read our output has had enough, as `head` does.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        sys.stderr.write(f"falsetrue: standard output cannot be written ({error.strerror})\n")
+        # What is still in the buffer cannot be written either.
+        os._exit(BAD_INPUT)

@@ -43,10 +43,13 @@ def serve(
             f"{settings.host} can be reached from outside, and this version asks nobody for a key: put a gateway in "
             "front, and say --allow-anonymous"
         )
-    check_servable(settings)
+    problems = check_servable(settings)
     check_address(settings)
+    for problem in problems:
+        print_error(f"falsetrue: {problem}")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print_error(f"falsetrue: serving on http://{host}:{settings.port} to anybody who can reach it")
+    whom = "" if is_loopback(settings.host) else " to anybody who can reach it"
+    print_error(f"falsetrue: serving on http://{host}:{settings.port}{whom}")
     run(settings)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from falsetrue.cli.options import AsJson, Replace, Text, Title
-from falsetrue.cli.output import Bar, print_json
-from falsetrue.errors import InputError, MissingExtraError
+from falsetrue.cli.output import Bar, print_error, print_json
+from falsetrue.errors import FalsetrueError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from falsetrue.bundle.manifest import EstimateRecord, Manifest
+    from falsetrue.bundle.manifest import EstimateRecord, Manifest, MetricsRecord
 
 
 def train(
@@ -47,8 +47,8 @@ def train(
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("falsetrue"):
             raise
-        raise MissingExtraError("train", "train") from error
-    from falsetrue.news.reading import Columns
+        raise MissingExtraError("`falsetrue train`", "train") from error
+    from falsetrue.news.labelled import Columns
     from falsetrue.settings import load_settings
     from falsetrue.wiring import trust_model
 
@@ -66,8 +66,10 @@ def train(
     )
     with Bar(quiet=as_json) as bar:
         manifest = run(training, output, now=datetime.now(UTC), progress=bar, replace_existing=replace)
-    # What was made here is known to be ours.
-    trust_model(load_settings(), str(output))
+    try:
+        trust_model(load_settings(), str(output))  # what was made here is known to be ours
+    except FalsetrueError as error:
+        print_error(f"falsetrue: the model is saved; that it was made here could not be noted: {error}")
     if as_json:
         print_json(manifest)
     else:
@@ -103,9 +105,18 @@ def _summary(manifest: "Manifest", output: Path) -> str:
         f"{metrics.confusion[f'{actual}_called_real']:13,}"
         for actual in ("false", "real")
     ]
+    if _no_better_than_always_the_same(metrics):
+        lines += ["", "Warning: this is no better than always giving the same answer; do not use it."]
     if manifest.not_compiled_because:
         lines += ["", f"No compiled scorer: {manifest.not_compiled_because}."]
     return "\n".join([*lines, "", f"Try it:  falsetrue serve --model {output}"])
+
+
+def _no_better_than_always_the_same(metrics: "MetricsRecord") -> bool:
+    """Whether the interval of the accuracy reaches down to the share of the larger class."""
+    counts = metrics.confusion
+    real = counts["real_called_real"] + counts["real_called_false"]
+    return metrics.accuracy.low <= max(real, sum(counts.values()) - real) / sum(counts.values())
 
 
 def _corpus_line(corpus: Any) -> str:

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from falsetrue.errors import InputError
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
 from falsetrue.jobs.progress import Progress
 from falsetrue.model.decision import Policy
 from falsetrue.news.reading import Row, Table, open_table, text_value
-from falsetrue.news.writing import Record, open_output
+from falsetrue.news.writing import CsvStyle, Record, open_output
 
 #: A batch is scored when it holds so many rows, or so many characters.
 BATCH_ROWS = 512
@@ -29,7 +31,7 @@ class Prediction:
     title: str | None = None  #: ``None``: use ``title`` where there is such a column
     keep_text: bool = False  #: give title and text back as well
     replace: bool = False
-    guard_formulas: bool = False  #: let no cell of a CSV begin as a formula of a spreadsheet does
+    style: CsvStyle = field(default_factory=CsvStyle)  #: of a CSV file written
     source_format: str | None = None
     destination_format: str | None = None
     delimiter: str | None = None
@@ -58,6 +60,7 @@ def predict(
     the text, unless ``keep_text``; one that has the name of a column of ours is renamed
     ``input_…``), then :data:`VERDICT`. Raises :class:`InputError` where a file cannot be used.
     """
+    _refuse_same_file(prediction)
     summary = Summary()
     with open_table(prediction.source, format_name=prediction.source_format, delimiter=prediction.delimiter) as table:
         table.require(prediction.text)
@@ -72,12 +75,19 @@ def predict(
             _types(table, kept),
             replace=prediction.replace,
             format_name=prediction.destination_format,
-            guard_formulas=prediction.guard_formulas,
+            style=prediction.style,
         ) as writer:
             for batch in _batches(table, prediction.text):
                 writer.write(_score(batch, prediction, classifier, policy, kept=kept, summary=summary, report=report))
                 progress.at(summary.rows if table.source is None or table.size is None else table.source.tell())
     return summary
+
+
+def _refuse_same_file(prediction: Prediction) -> None:
+    """The output lacks the text (unless it is kept): in the place of the input it would lose it."""
+    source, destination = Path(prediction.source), Path(prediction.destination)
+    if destination.exists() and source.exists() and source.samefile(destination):
+        raise InputError(f"{destination}: is the file to be classified; choose another name")
 
 
 def _kept_columns(table: Table, prediction: Prediction) -> dict[str, str]:

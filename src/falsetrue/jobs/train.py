@@ -34,7 +34,7 @@ from falsetrue.jobs.progress import Progress
 from falsetrue.model.fitting import Recipe, fit
 from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import MINIMUM_CHARACTERS, Dropped, clean, clean_as_deployed
-from falsetrue.news.reading import Columns, read_labelled, read_one_class
+from falsetrue.news.labelled import Columns, read_labelled, read_one_class
 from falsetrue.news.splitting import split_at_random
 
 

@@ -1,1 +1,1 @@
-"""Labelled news in: what an article is, how files are read, cleaned and split."""
+"""News: what an article is, how files are read and written, cleaned and split."""

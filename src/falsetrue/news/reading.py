@@ -18,8 +18,6 @@ from typing import IO, Any, TextIO
 import msgspec
 
 from falsetrue.errors import InputError, RowError
-from falsetrue.news.article import Article, Label, parse_label
-from falsetrue.news.cleaning import Dropped
 
 #: Where a file's name ends -> its format.
 FORMATS = {
@@ -56,6 +54,7 @@ class Table:
     rows: Iterator[Row]
     source: IO[bytes] | None  #: its ``tell()`` is the progress in bytes; ``None`` for Parquet
     size: int | None  #: bytes, or rows in Parquet; ``None`` where unknown (standard input)
+    delimiter: str | None = None  #: of a CSV file
     types: dict[str, Any] = field(default_factory=dict)  #: Arrow types by column, of a Parquet file
 
     def require(self, column: str) -> None:
@@ -92,8 +91,8 @@ def open_table(path: str, *, format_name: str | None = None, delimiter: str | No
             return
         text = TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
         try:
-            columns, rows = _open_csv(path, text, delimiter)
-            yield Table(name=path, columns=columns, rows=rows, source=source, size=size)
+            delimiter, columns, rows = _open_csv(path, text, delimiter)
+            yield Table(name=path, columns=columns, rows=rows, source=source, size=size, delimiter=delimiter)
         finally:
             text.detach()  # else it would close the source, which may be standard input
 
@@ -145,7 +144,7 @@ class _Lines:
         return bool(rest)
 
 
-def _open_csv(name: str, source: TextIO, delimiter: str | None) -> tuple[list[str], Iterator[Row]]:
+def _open_csv(name: str, source: TextIO, delimiter: str | None) -> tuple[str, list[str], Iterator[Row]]:
     csv.field_size_limit(LONGEST_ROW)
     first = next(source, "")
     if not first.strip():
@@ -154,7 +153,8 @@ def _open_csv(name: str, source: TextIO, delimiter: str | None) -> tuple[list[st
         raise RowError(name, 1, problem)
     lines = _Lines(chain([first], source))
     # Strict: a quote that is not closed would otherwise swallow the rest of the file without a word.
-    reader = csv.reader(lines, delimiter=delimiter or max(",;\t|", key=first.count), strict=True)
+    delimiter = delimiter or max(",;\t|", key=first.count)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         columns = [column.strip() for column in next(reader)]
     except csv.Error as error:
@@ -162,7 +162,7 @@ def _open_csv(name: str, source: TextIO, delimiter: str | None) -> tuple[list[st
     twice = {column for column in columns if columns.count(column) > 1}
     if twice:
         raise RowError(name, 1, f"the column {min(twice)!r} stands twice in the header")
-    return columns, _csv_rows(lines, reader, columns)
+    return delimiter, columns, _csv_rows(lines, reader, columns)
 
 
 def _csv_rows(lines: _Lines, reader: Iterator[list[str]], columns: list[str]) -> Iterator[Row]:
@@ -308,58 +308,6 @@ def _values(column: Any) -> list[Any]:
         values: list[Any] = column.to_pylist()
         return values
     return [scalar if scalar.is_valid else None for scalar in column]
-
-
-# --- labelled news -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Which columns hold what."""
-
-    text: str = "text"
-    title: str | None = None  #: ``None``: use ``title`` where there is such a column
-    label: str = "label"
-
-
-def read_labelled(path: str, columns: Columns, dropped: Dropped) -> Iterator[Article]:
-    """Labelled articles of one file; rows without a label are counted in ``dropped``.
-
-    Raises :class:`RowError` at the first row that cannot be read: training on a file that is
-    partly misread would be a silent guess.
-    """
-    with open_table(path) as table:
-        table.require(columns.label)
-        for row, title, text in _titles_and_texts(table, columns):
-            try:
-                label = parse_label(row.values.get(columns.label))
-            except ValueError as error:
-                raise RowError(path, row.line, str(error)) from error
-            if label is None:
-                dropped.no_label += 1
-            else:
-                yield Article(corpus=Path(path).stem, line=row.line, title=title, text=text, label=label)
-
-
-def read_one_class(path: str, label: Label, corpus: str, columns: Columns) -> Iterator[Article]:
-    """Articles of a file that holds one class only, as ``True.csv`` and ``Fake.csv`` do."""
-    with open_table(path) as table:
-        for row, title, text in _titles_and_texts(table, columns):
-            yield Article(corpus=corpus, line=row.line, title=title, text=text, label=label)
-
-
-def _titles_and_texts(table: Table, columns: Columns) -> Iterator[tuple[Row, str | None, str]]:
-    table.require(columns.text)
-    if columns.title is not None:
-        table.require(columns.title)
-    title_column = columns.title or "title"
-    for row in table.rows:
-        if row.problem:
-            raise RowError(table.name, row.line, row.problem)
-        try:
-            yield row, text_value(row, title_column), text_value(row, columns.text) or ""
-        except ValueError as error:
-            raise RowError(table.name, row.line, str(error)) from error
 
 
 def text_value(row: Row, column: str) -> str | None:

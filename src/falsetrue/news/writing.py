@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -16,6 +17,15 @@ from falsetrue.errors import InputError
 from falsetrue.news.reading import format_of
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvStyle:
+    """How a CSV file is written; the defaults are for programs."""
+
+    delimiter: str = ","
+    byte_order_mark: bool = False  #: a spreadsheet then knows that it is UTF-8
+    guard_formulas: bool = False  #: let no cell begin as a formula of a spreadsheet does
 
 
 class Writer(Protocol):
@@ -38,14 +48,13 @@ def open_output(
     *,
     replace: bool,
     format_name: str | None = None,
-    guard_formulas: bool = False,
+    style: CsvStyle | None = None,
 ) -> Iterator[Writer]:
     """A writer to ``path`` (``-`` is standard output), which appears only if the block ends well.
 
     ``types`` are those of columns that are not text, for Parquet: Arrow types, or their names (and
-    ``texts`` for a list of texts). With ``guard_formulas`` no cell of a CSV begins as a formula of a
-    spreadsheet does. Raises :class:`InputError` where the file exists (unless ``replace``) or cannot
-    be written.
+    ``texts`` for a list of texts). Raises :class:`InputError` where the file exists (unless
+    ``replace``) or cannot be written.
     """
     if path == "-":
         with _standard_output(format_name or "jsonl", columns, types) as writer:
@@ -60,7 +69,7 @@ def open_output(
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            writer = _writer(format_name, file, columns, types, guard_formulas=guard_formulas)
+            writer = _writer(format_name, file, columns, types, style)
             yield writer
             writer.close()
             file.flush()
@@ -102,21 +111,22 @@ def _umask() -> int:
 
 
 def _writer(
-    format_name: str, file: IO[bytes], columns: Sequence[str], types: dict[str, Any], *, guard_formulas: bool = False
+    format_name: str, file: IO[bytes], columns: Sequence[str], types: dict[str, Any], style: CsvStyle | None = None
 ) -> Writer:
     if format_name == "csv":
-        return _CsvWriter(file, columns, guard_formulas=guard_formulas)
+        return _CsvWriter(file, columns, style or CsvStyle())
     if format_name == "jsonl":
         return _JsonlWriter(file)
     return _ParquetWriter(file, columns, types)
 
 
 class _CsvWriter:
-    def __init__(self, file: IO[bytes], columns: Sequence[str], *, guard_formulas: bool) -> None:
-        self._cell = _guarded_cell if guard_formulas else _cell
-        self._text = TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    def __init__(self, file: IO[bytes], columns: Sequence[str], style: CsvStyle) -> None:
+        self._cell = _guarded_cell if style.guard_formulas else _cell
+        encoding = "utf-8-sig" if style.byte_order_mark else "utf-8"
+        self._text = TextIOWrapper(file, encoding=encoding, newline="", write_through=True)
         self._columns = columns
-        self._csv = csv.writer(self._text, lineterminator="\n")
+        self._csv = csv.writer(self._text, delimiter=style.delimiter, lineterminator="\n")
         self._csv.writerow([self._cell(column) for column in columns])
 
     def write(self, records: Sequence[Record]) -> None:

@@ -30,27 +30,32 @@ def shipped_folder() -> Path:
 def find_model(reference: str | None, models_folder: Path) -> Path:
     """The folder of ``MODEL``: a bundle folder, ``NAME[@VERSION]`` in the registry, or nothing for the shipped one.
 
-    A version may be shortened to any start of it. Of several that fit the newest is taken.
-    Raises :class:`BundleError` naming what there is.
+    A version may be shortened to any start of it. A folder of that name comes first; of several other
+    models that are called so the newest is taken. Raises :class:`BundleError` naming what there is.
     """
     if not reference or reference == SHIPPED:
         return shipped_folder()
     if (Path(reference) / MANIFEST).is_file():
         return Path(reference)
     name, _, version = reference.partition("@")
-    found = [listed for listed in list_models(models_folder) if _fits(listed, name, version)]
+    listed = list(list_models(models_folder))
+    named = [model for model in listed if model.folder.name == name]
+    if named and (not version or _has_version(named[0], version)):
+        return named[0].folder
+    found = [
+        model for model in listed if model.manifest and model.manifest.name == name and _has_version(model, version)
+    ]
     if found:
-        return max(found, key=lambda listed: listed.manifest.version if listed.manifest else "").folder
-    there = sorted({listed.manifest.name for listed in list_models(models_folder) if listed.manifest})
+        return max(found, key=lambda model: model.manifest.version if model.manifest else "").folder
+    there = ", ".join(repr(model.folder.name) for model in listed)
     raise BundleError(
-        f"there is no model {reference!r}: no such folder with a {MANIFEST}, and "
-        + (f"{models_folder} holds {', '.join(there)}" if there else f"{models_folder} holds no model")
+        f"there is no model {reference!r}: no such folder with a {MANIFEST}, and in {models_folder} there "
+        + (f"are only {there}" if there else "are none")
     )
 
 
-def _fits(listed: Listed, name: str, version: str) -> bool:
-    manifest = listed.manifest
-    return manifest is not None and name in (manifest.name, listed.folder.name) and manifest.version.startswith(version)
+def _has_version(model: Listed, version: str) -> bool:
+    return model.manifest is not None and model.manifest.version.startswith(version)
 
 
 def list_models(models_folder: Path) -> Iterator[Listed]:

@@ -29,7 +29,23 @@ class Policies:
         self.default = default or of_model  #: applied where a caller names none
         self._model_default = of_model
         self._folder = folder
-        self._known = {policy.reference: policy for policy in [of_model, *_read_folder(folder, of_model)]}
+        self._known = {of_model.reference: of_model}
+        self._unreadable: dict[str, str] = {}
+        for path in sorted(folder.glob("*.toml")):
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        try:
+            policy = _read_policy(path, self._model_default)
+        except PolicyError as error:
+            self._unreadable[path.stem] = str(error)
+        else:
+            self._known[policy.reference] = policy
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the files that cannot be used; the others can."""
+        return list(self._unreadable.values())
 
     def with_default(self, reference: str) -> "Policies":
         """The same policies, with another one applied where a caller names none."""
@@ -51,13 +67,10 @@ class Policies:
         versions = [policy for policy in self._known.values() if policy.name == reference]
         if versions:
             return max(versions, key=lambda policy: policy.version)
+        for stem, problem in self._unreadable.items():
+            if reference in (stem, stem.partition("@")[0]):
+                raise PolicyError(problem)
         raise PolicyError(f"there is no policy {reference[:80]!r}; there are {', '.join(self._known)}")
-
-
-def _read_folder(folder: Path, of_model: Policy) -> list[Policy]:
-    if not folder.is_dir():
-        return []
-    return [_read_policy(path, of_model) for path in sorted(folder.glob("*.toml"))]
 
 
 def _read_policy(path: Path, of_model: Policy) -> Policy:

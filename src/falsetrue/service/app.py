@@ -14,12 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from falsetrue import __version__
-from falsetrue.errors import FalsetrueError, NotReadyError
+from falsetrue.errors import NotReadyError
 from falsetrue.jobs.classify import Classifier
 from falsetrue.service import api, legacy, page
 from falsetrue.service.body import BodyLimit
+from falsetrue.service.bugs import DiscreetBugs
 from falsetrue.service.draining import drain_on_sigterm
-from falsetrue.service.headers import HEADERS, SecurityHeaders
+from falsetrue.service.headers import SecurityHeaders
 from falsetrue.service.openapi import document
 from falsetrue.service.problems import RequestProblem, problem_response
 from falsetrue.service.serving import Serving
@@ -67,6 +68,7 @@ def create_app(settings: Settings, *, load: Callable[[], Classifier] | None = No
         redoc_url=None,
         middleware=[
             Middleware(SecurityHeaders),
+            Middleware(DiscreetBugs),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, status=STATUS),
         ],
     )
@@ -110,19 +112,16 @@ def _add_routes(app: FastAPI, serving: Serving, settings: Settings) -> None:
 
 def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestProblem, _on_request_problem)
-    app.add_exception_handler(FalsetrueError, _on_falsetrue_error)
+    app.add_exception_handler(NotReadyError, _on_not_ready)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_client_gone)
-    app.add_exception_handler(Exception, _on_anything_else)
 
 
 async def _on_request_problem(request: Request, error: Any) -> Response:
     return problem_response(request.url.path, STATUS[error.code], error)
 
 
-async def _on_falsetrue_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, NotReadyError):
-        return await _on_anything_else(request, error)
+async def _on_not_ready(request: Request, error: Exception) -> Response:
     problem = RequestProblem("not_ready", str(error), headers={"Retry-After": "2"})
     return problem_response(request.url.path, STATUS[problem.code], problem)
 
@@ -136,9 +135,3 @@ async def _on_http_exception(request: Request, error: Any) -> Response:
 async def _on_client_gone(_request: Request, _error: Exception) -> Response:
     """Nobody reads this: it is here so that a client that hangs up leaves no traceback in the log."""
     return Response(status_code=400)
-
-
-async def _on_anything_else(request: Request, _error: Exception) -> Response:
-    # Whoever answers this stands outside all middleware.
-    problem = RequestProblem("internal", "something went wrong here; the log has the details", headers=HEADERS)
-    return problem_response(request.url.path, 500, problem)

@@ -1,7 +1,6 @@
-"""Which language a visitor reads, and the words in it."""
+"""◆ Which language a visitor reads, and the words in it."""
 
 import gettext
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from starlette.requests import Request
 LANGUAGES = {"en": "English", "es": "Español"}
 DEFAULT = "en"
 COOKIE = "falsetrue_language"
+_MEGABYTE = 1024 * 1024
 LOCALE = Path(__file__).parent / "locale"
 
 
@@ -24,12 +24,16 @@ class Notice:
     message: str  #: in English, as :func:`mark` was given it; ``%(name)s`` stands for a value
     values: dict[str, object] = field(default_factory=dict)
 
-    def said(self, translate: Callable[[str], str]) -> str:
-        """The sentence, in the language of ``translate``, with its values (notices too) in place."""
-        values = {
-            name: value.said(translate) if isinstance(value, Notice) else value for name, value in self.values.items()
-        }
-        return translate(self.message) % values
+    def said(self, language: str) -> str:
+        """The sentence in a language, with its values in place: notices and whole numbers in that language too."""
+        values = {name: _said(value, language) for name, value in self.values.items()}
+        return translations(language).gettext(self.message) % values
+
+
+def _said(value: object, language: str) -> object:
+    if isinstance(value, Notice):
+        return value.said(language)
+    return format_number(value, 0, language) if isinstance(value, int) else value
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -98,3 +102,10 @@ def format_number(value: Any, digits: int, language: str) -> str:
     """``36,945`` or ``0.92`` as the language writes it."""
     written = f"{value:,.{digits}f}"
     return written.translate(str.maketrans(",.", ".,")) if language == "es" else written
+
+
+def format_size(size: int, language: str) -> str:
+    """``8 MB`` or ``1.5 MB``, a little rounded down."""
+    unit, name = (_MEGABYTE, "MB") if size >= _MEGABYTE else (1024, "kB")
+    tenths = size * 10 // unit
+    return f"{format_number(tenths / 10, 1 if tenths % 10 else 0, language)}\N{NO-BREAK SPACE}{name}"

@@ -1,4 +1,4 @@
-"""The page: one form for a text and one for a file, in Spanish and English, that need no JavaScript."""
+"""The page: forms for a text and for a file, and the model's card, in Spanish and English, without JavaScript."""
 
 import asyncio
 import base64
@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
 
 from falsetrue.bundle.baseline import ReliabilityBin
+from falsetrue.bundle.card import worst_first
+from falsetrue.bundle.manifest import Manifest
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
-from falsetrue.model.decision import Policy
+from falsetrue.model.decision import Outcome, Policy
 from falsetrue.service.assets import Assets
 from falsetrue.service.documentation import add_documentation
-from falsetrue.service.language import Notice, examples, format_number, language_of, mark
+from falsetrue.service.language import Notice, examples, language_of, mark
 from falsetrue.service.problem_pages import ProblemPages
 from falsetrue.service.serving import Serving
 from falsetrue.service.uploads import FileProblem, GivenFile, ScoredFile, score_file
@@ -24,7 +27,12 @@ from falsetrue.settings import Settings
 
 #: Bytes of a scored file above which it is sent as it is: browsers refuse larger ``data:`` addresses.
 LARGEST_LINKED = 1_000_000
-_PATHS = ("/", "/upload", "/docs")
+#: Sent along by the page's script, which can take a page and a file in one answer; and the answer's header that
+#: says where in it the page ends.
+_SCRIPT_FIELD, _PAGE_LENGTH = "script", "x-page-length"
+_PATHS = ("/", "/upload", "/docs", "/model")
+#: Here problems are JSON, whoever asks.
+_FOR_MACHINES = ("/falsetrue", "/v1", "/healthz", "/readyz", "/openapi.json", "/static")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +58,7 @@ class Answer:
     found: Classification
     policy: Policy
     similar: ReliabilityBin | None  #: ``None`` where no held-out texts are like it
+    overall: float | None  #: share of all held-out texts with this verdict that deserved it, where it was measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +82,20 @@ def add_page(app: FastAPI, serving: Serving, settings: Settings, status: Mapping
     app.add_route("/static/{digest}/{name:path}", assets.respond, include_in_schema=False)
     app.add_route("/", page.show, include_in_schema=False)
     app.add_route("/", page.check, methods=["POST"], include_in_schema=False)
+    app.add_route("/model", page.show_model, include_in_schema=False)
     app.add_route("/upload", page.go_back, include_in_schema=False)
     app.add_route("/upload", page.upload, methods=["POST"], include_in_schema=False)
     add_documentation(app, views)
-    app.add_middleware(ProblemPages, render=page.show_problem, paths=_PATHS)
+    app.add_middleware(ProblemPages, render=page.show_problem, for_people=_for_people)
+
+
+def _for_people(scope: Scope) -> bool:
+    """Whether a browser shows the answer to somebody."""
+    path: str = scope["path"]
+    if path in _PATHS:
+        return True
+    accepted = Headers(scope=scope).get("accept", "").lower()
+    return "text/html" in accepted and not any(path == each or path.startswith(f"{each}/") for each in _FOR_MACHINES)
 
 
 class _Page:
@@ -102,7 +121,7 @@ class _Page:
         found = await self._serving.run(len(form.title) + len(form.text), lambda: self._classify(classifier, form))
         if isinstance(found, Answer):
             return self._render(request, 200, Shown(text_form=form, answer=found))
-        code, problem = self._refused(found, language_of(request))
+        code, problem = self._refused(found)
         return self._render(request, self._status[code], Shown(text_form=form, problem=problem))
 
     def _classify(self, classifier: Classifier, form: TextForm) -> Answer | Refusal:
@@ -111,15 +130,35 @@ class _Page:
         (found,) = classifier.classify([item], policy, longest=self._settings.max_text_bytes)
         if isinstance(found, Refusal):
             return found
-        return Answer(found=found, policy=policy, similar=classifier.similar(found))
+        overall = _precision(classifier.manifest, policy, found.label)
+        return Answer(found=found, policy=policy, similar=classifier.similar(found), overall=overall)
 
-    def _refused(self, refusal: Refusal, language: str) -> tuple[str, Notice]:
+    def _refused(self, refusal: Refusal) -> tuple[str, Notice]:
         """The code of the problem and its sentence."""
         if refusal is Refusal.EMPTY:
             return "empty_text", Notice(message=mark("Write or paste a text first: the text is empty."))
-        limit = format_number(self._settings.max_text_bytes, 0, language)
-        message = mark("The text is too long: about %(limit)s letters can be checked at once. Paste a part of it.")
-        return "text_too_long", Notice(message=message, values={"limit": limit})
+        message = mark(
+            "The text is too long: at most %(limit)s characters can be checked at once, somewhat fewer where they "
+            "have accents. Paste a part of it."
+        )
+        return "text_too_long", Notice(message=message, values={"limit": self._settings.max_text_bytes})
+
+    async def show_model(self, request: Request) -> Response:
+        """``GET /model``: what the model is, for people."""
+        classifier = self._serving.classifier
+        manifest, policy = classifier.manifest, classifier.policies.default
+        sizes = {corpus.name: corpus for corpus in manifest.corpora}
+        figures = [(sizes[name], row) for name, row in worst_first(manifest) if name in sizes]
+        measured = {corpus.name for corpus, _ in figures}
+        figures += [(corpus, {}) for corpus in manifest.corpora if corpus.name not in measured]
+        return self._views.render(
+            request,
+            "model.html",
+            manifest=manifest,
+            corpora=figures,
+            policy=policy,
+            measured=_is_models_own(policy, manifest),
+        )
 
     async def go_back(self, _request: Request) -> Response:
         """``GET /upload``: somebody reloads, or switches language on, the answer to a file."""
@@ -136,11 +175,20 @@ class _Page:
             except FileProblem as problem:
                 shown = replace(shown, file_problem=problem.notice)
                 return self._render(request, self._status[problem.code], shown)
+        shown = replace(shown, scored=scored)
         if len(scored.content) > LARGEST_LINKED:
+            if _field(sent, _SCRIPT_FIELD):
+                return self._page_and_file(request, shown, scored)
             disposition = f'attachment; filename="{scored.name}"'
             return Response(scored.content, headers={"content-disposition": disposition}, media_type="text/csv")
         address = "data:text/csv;charset=utf-8;base64," + base64.b64encode(scored.content).decode()
-        return self._render(request, 200, replace(shown, scored=scored, download=address))
+        return self._render(request, 200, replace(shown, download=address))
+
+    def _page_and_file(self, request: Request, shown: Shown, scored: ScoredFile) -> Response:
+        """The page with the scored file behind it, for the script."""
+        page = self._render(request, 200, shown)
+        length = str(len(page.body))
+        return Response(bytes(page.body) + scored.content, headers={_PAGE_LENGTH: length, "cache-control": "no-store"})
 
     def _score(self, sent: FormData, form: FileForm, classifier: Classifier) -> ScoredFile:
         file = sent.get("file")
@@ -164,15 +212,33 @@ class _Page:
             manifest=manifest,
             learnt_from=sum(corpus.real + corpus.false for corpus in manifest.corpora),
             max_rows=self._settings.max_upload_rows,
+            max_bytes=self._settings.max_body_bytes,
         )
 
     def show_problem(self, request: Request, status: int, code: str) -> Response:
         """A page that says why there is none."""
         loading = code == "not_ready" and not self._serving.failed
-        response = self._views.render(request, "problem.html", status, code=code, loading=loading)
+        limit = self._settings.max_body_bytes
+        response = self._views.render(request, "problem.html", status, code=code, loading=loading, max_bytes=limit)
+        response.headers.add_vary_header("Accept")
         if loading and request.method == "GET":
             response.headers["refresh"] = "2"
         return response
+
+
+def _is_models_own(policy: Policy, manifest: Manifest) -> bool:
+    """Whether the manifest's figures of a policy are those of this one."""
+    return policy == manifest.policy.policy()
+
+
+def _precision(manifest: Manifest, policy: Policy, label: Outcome) -> float | None:
+    """What was measured of one verdict; nothing of a policy that is not the model's own."""
+    if not _is_models_own(policy, manifest):
+        return None
+    selective = manifest.metrics.selective
+    figures = {Outcome.FALSE: selective.precision_false, Outcome.REAL: selective.precision_real}
+    figure = figures.get(label)
+    return figure.value if figure else None
 
 
 def _field(sent: FormData, name: str) -> str:

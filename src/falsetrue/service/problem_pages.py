@@ -1,6 +1,6 @@
 """Problems shown as a page where a page was asked for."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import msgspec
 from starlette.datastructures import Headers
@@ -10,21 +10,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class ProblemPages:
-    """ASGI middleware: on the page's own ``paths``, ``application/problem+json`` becomes HTML.
+    """ASGI middleware: for requests that are ``for_people``, ``application/problem+json`` becomes HTML.
 
     Whatever layer refused the request, the status and the other headers stay as they were.
     """
 
     def __init__(
-        self, app: ASGIApp, *, render: Callable[[Request, int, str], Response], paths: Collection[str]
+        self, app: ASGIApp, *, render: Callable[[Request, int, str], Response], for_people: Callable[[Scope], bool]
     ) -> None:
         self._app = app
         self._render = render
-        self._paths = paths
+        self._for_people = for_people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with a ``send`` that looks for problems."""
-        if scope["type"] != "http" or scope["path"] not in self._paths:
+        if scope["type"] != "http" or not self._for_people(scope):
             await self._app(scope, receive, send)
             return
         held: Message | None = None

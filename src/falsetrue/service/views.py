@@ -14,6 +14,7 @@ from falsetrue.service.language import (
     chosen_language,
     examples,
     format_number,
+    format_size,
     language_of,
     translations,
 )
@@ -56,6 +57,8 @@ def _environment(language: str, assets: Assets) -> Environment:
     # The extension adds the method, which type checkers cannot know.
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     environment.filters["number"] = lambda value, digits=0: format_number(value, digits, language)
+    environment.filters["size"] = lambda value: format_size(value, language)
+    environment.filters["said"] = lambda notice: notice.said(language)
     environment.globals |= {
         "asset": assets.url,
         "examples": examples(language).values(),

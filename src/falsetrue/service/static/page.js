@@ -4,18 +4,34 @@
   const form = document.getElementById("check");
   const result = document.getElementById("result");
   const button = form.querySelector("button");
+  const { title, text } = form.elements;
+  const template = (id) => document.getElementById(id).content.cloneNode(true);
   let latest = 0;
+  let answered = [title.defaultValue, text.defaultValue]; // what the answer shown is for
 
-  const show = (nodes) => {
+  // An answer to another text than the one in the form says so.
+  const mark = () => {
+    const stale = !!result.querySelector(".verdict") && (title.value !== answered[0] || text.value !== answered[1]);
+    if (stale === result.classList.contains("stale")) return;
+    result.classList.toggle("stale", stale);
+    if (stale) result.prepend(template("changed"));
+    else result.querySelector(".changed").remove();
+  };
+
+  const show = (nodes, sent) => {
+    answered = sent;
+    result.classList.remove("stale");
     result.replaceChildren(...nodes);
     result.removeAttribute("aria-busy");
     button.removeAttribute("aria-busy");
+    mark();
     if (result.getBoundingClientRect().top > innerHeight * 0.6) result.scrollIntoView();
   };
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const mine = ++latest;
+    const sent = [title.value, text.value];
     result.setAttribute("aria-busy", "true");
     button.setAttribute("aria-busy", "true");
     try {
@@ -23,11 +39,13 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (mine !== latest) return;
       document.title = page.title;
-      show(page.getElementById("result").childNodes);
+      show(page.getElementById("result").childNodes, sent);
     } catch {
-      if (mine === latest) show(document.getElementById("unreachable").content.cloneNode(true).childNodes);
+      if (mine === latest) show(template("unreachable").childNodes, sent);
     }
   });
+  form.addEventListener("input", mark);
+  addEventListener("pageshow", mark); // browsers may fill in again what was typed before
 
   document.addEventListener("keydown", (event) => {
     const field = event.target.closest?.("form");
@@ -38,14 +56,65 @@
   // A switch of language takes the text along.
   for (const link of document.querySelectorAll(".languages a")) {
     link.addEventListener("click", (event) => {
-      if (!form.elements.text.value.trim()) return;
+      if (!text.value.trim()) return;
       event.preventDefault();
       form.action = `/${new URL(link.href).search}#result`;
       form.submit();
     });
   }
 
+  // A file is sent without leaving the page, so that text, file and columns stay as they are.
   const upload = document.getElementById("upload");
-  upload.addEventListener("submit", () => upload.querySelector("button").setAttribute("aria-busy", "true"));
-  addEventListener("pageshow", () => upload.querySelector("button").removeAttribute("aria-busy"));
+  const file = document.getElementById("upload-file");
+  const send = upload.querySelector("button");
+  const outcome = document.getElementById("outcome");
+  let uploads = 0;
+  let address = "";
+
+  const tell = (nodes) => {
+    outcome.replaceChildren(...nodes);
+    send.removeAttribute("aria-busy");
+    outcome.removeAttribute("aria-busy");
+    const problem = outcome.querySelector("#file-problem");
+    for (const [name, value] of [["aria-invalid", "true"], ["aria-describedby", "file-problem"]]) {
+      if (problem) file.setAttribute(name, value);
+      else file.removeAttribute(name);
+    }
+    if (outcome.getBoundingClientRect().top > innerHeight * 0.8) outcome.scrollIntoView({ block: "nearest" });
+  };
+
+  // The answer is a page; if the scored file is too large for a link in it, the file follows it.
+  const receive = async (answer) => {
+    const whole = await answer.blob();
+    const length = Number(answer.headers.get("x-page-length") ?? whole.size);
+    const page = new DOMParser().parseFromString(await whole.slice(0, length).text(), "text/html");
+    URL.revokeObjectURL(address);
+    address = "";
+    if (length < whole.size) {
+      address = URL.createObjectURL(whole.slice(length, whole.size, "text/csv"));
+      page.querySelector("#outcome a[download]").href = address;
+    }
+    return page;
+  };
+
+  upload.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const mine = ++uploads;
+    if (file.files[0]?.size > Number(upload.dataset.largest)) {
+      tell(template("too-large").childNodes);
+      return;
+    }
+    send.setAttribute("aria-busy", "true");
+    outcome.setAttribute("aria-busy", "true");
+    const sent = new FormData(upload);
+    sent.append("script", "1");
+    try {
+      const page = await receive(await fetch("/upload", { method: "POST", body: sent }));
+      if (mine !== uploads) return;
+      document.title = page.title;
+      tell(page.getElementById("outcome").childNodes);
+    } catch {
+      if (mine === uploads) tell(template("unsent").childNodes);
+    }
+  });
 })();

@@ -1,0 +1,40 @@
+"""What nobody foresaw: answered with 500, and logged without what an error's message may hold."""
+
+import logging
+import traceback
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from falsetrue.service.problems import RequestProblem, problem_response
+
+_log = logging.getLogger("falsetrue")
+
+
+class DiscreetBugs:
+    """ASGI middleware: the log says where it happened and what kind of error it was, but not its message.
+
+    A message may repeat the value that caused it, and that value may be news text.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        answered = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("a bug, please report it: %s at\n%s", type(error).__name__, where)
+            if not answered:
+                problem = RequestProblem("internal", "something went wrong here; the log says where")
+                await problem_response(scope["path"], 500, problem)(scope, receive, send)
