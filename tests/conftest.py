@@ -7,11 +7,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from falsetrue.jobs.progress import Quiet
 from falsetrue.jobs.train import Training, train
 from falsetrue.model.fitting import RECIPES
+
+# A busy machine is no bug; and what CI finds, anybody must be able to find again.
+hypothesis.settings.register_profile("here", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("here")
 
 #: When the models of the tests say they were made.
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
