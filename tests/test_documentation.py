@@ -17,9 +17,8 @@ import pytest
 import typer.main
 
 from falsetrue.bundle.card import show
-from falsetrue.bundle.folder import MANIFEST
 from falsetrue.bundle.golden import golden_texts
-from falsetrue.bundle.manifest import Manifest, decode
+from falsetrue.bundle.manifest import MANIFEST, Manifest, decode
 from falsetrue.cli.app import app as command_line
 from falsetrue.registry.folder import shipped_folder
 from falsetrue.service.app import STATUS, create_app

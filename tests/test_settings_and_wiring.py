@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from falsetrue.bundle.folder import SCORER
+from falsetrue.bundle.manifest import SCORER
 from falsetrue.errors import BundleDamagedError, InputError, PolicyError
 from falsetrue.settings import Settings, load_settings
 from falsetrue.wiring import check_servable, load_classifier

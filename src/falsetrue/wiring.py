@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from falsetrue.bundle.folder import ESTIMATOR, Bundle, check_golden, open_bundle
+from falsetrue.bundle.folder import Bundle, check_golden, open_bundle
 from falsetrue.bundle.golden import golden_texts
-from falsetrue.bundle.manifest import Manifest
+from falsetrue.bundle.manifest import ESTIMATOR, Manifest
 from falsetrue.bundle.scorer import Scorer
 from falsetrue.errors import BundleUntrustedError
 from falsetrue.jobs.classify import Classifier
@@ -53,8 +53,7 @@ def _is_trusted(settings: Settings, bundle: Bundle) -> bool:
 
 
 def _policies(settings: Settings, bundle: Bundle) -> Policies:
-    policies = Policies(bundle.manifest.policy.policy(), settings.policies_folder)
-    return policies.with_default(settings.policy) if settings.policy else policies
+    return Policies(bundle.manifest.policy.policy(), settings.policies_folder, settings.policy)
 
 
 def _unpickled_scorer(bundle: Bundle) -> Scorer:

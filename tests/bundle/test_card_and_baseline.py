@@ -6,7 +6,8 @@ import pytest
 
 from falsetrue.bundle.baseline import known_shares, make_baseline
 from falsetrue.bundle.card import show, worst_first, write_card
-from falsetrue.bundle.folder import CARD, open_bundle
+from falsetrue.bundle.folder import open_bundle
+from falsetrue.bundle.manifest import CARD
 from falsetrue.bundle.scorer import Scores
 from falsetrue.registry.folder import shipped_folder
 

@@ -12,18 +12,20 @@ import numpy as np
 import pytest
 
 from falsetrue.bundle import folder as folder_module
-from falsetrue.bundle.folder import (
+from falsetrue.bundle.folder import check_golden, compare, open_bundle, write_bundle
+from falsetrue.bundle.manifest import (
     BASELINE,
     CARD,
     ESTIMATOR,
+    FORMAT,
     MANIFEST,
     SCORER,
-    check_golden,
-    compare,
-    open_bundle,
-    write_bundle,
+    Manifest,
+    decode,
+    encode,
+    fingerprint,
+    seal,
 )
-from falsetrue.bundle.manifest import FORMAT, Manifest, decode, encode, fingerprint, seal
 from falsetrue.bundle.scorer import Scores
 from falsetrue.errors import BundleDamagedError, BundleError, BundleFormatError, InputError
 

@@ -15,9 +15,10 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline
 
 from falsetrue.bundle.compiling import compile_pipeline
-from falsetrue.bundle.folder import ESTIMATOR, SCORER, open_bundle
+from falsetrue.bundle.folder import open_bundle
 from falsetrue.bundle.foreign import load_estimator
 from falsetrue.bundle.golden import golden_texts
+from falsetrue.bundle.manifest import ESTIMATOR, SCORER
 from falsetrue.bundle.scorer import CompiledScorer, from_bytes, sigmoid
 from falsetrue.errors import BundleError, CannotCompileError
 

@@ -12,10 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from falsetrue import wiring
-from falsetrue.bundle.folder import ESTIMATOR, MANIFEST, SCORER, open_bundle, write_bundle
+from falsetrue.bundle.folder import open_bundle, write_bundle
 from falsetrue.bundle.foreign import EstimatorScorer, dump_estimator
 from falsetrue.bundle.golden import golden_texts
-from falsetrue.bundle.manifest import fingerprint, seal
+from falsetrue.bundle.manifest import ESTIMATOR, MANIFEST, SCORER, fingerprint, seal
 from falsetrue.errors import BundleError
 from falsetrue.settings import Settings
 

@@ -38,8 +38,9 @@ def test_accuracy_on_the_isot_split_of_the_deployed_model(
 
 
 def test_the_deployed_recipe_is_the_deployed_pipeline(corpora: Path, tmp_path: Path) -> None:
-    from falsetrue.bundle.folder import ESTIMATOR, open_bundle
+    from falsetrue.bundle.folder import open_bundle
     from falsetrue.bundle.foreign import load_estimator
+    from falsetrue.bundle.manifest import ESTIMATOR
 
     train_on_isot(corpora, tmp_path, "deployed")
     pipeline = load_estimator(open_bundle(tmp_path / "deployed", keep=(ESTIMATOR,)).contents[ESTIMATOR])

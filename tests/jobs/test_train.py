@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from falsetrue.bundle.folder import MANIFEST, open_bundle
-from falsetrue.bundle.manifest import Manifest
+from falsetrue.bundle.folder import open_bundle
+from falsetrue.bundle.manifest import MANIFEST, Manifest
 from falsetrue.errors import InputError
 from falsetrue.jobs.progress import Quiet
 from falsetrue.jobs.train import Training, train

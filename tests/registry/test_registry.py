@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from falsetrue.bundle.folder import MANIFEST, open_bundle
+from falsetrue.bundle.folder import open_bundle
+from falsetrue.bundle.manifest import MANIFEST
 from falsetrue.errors import BundleError, InputError, PolicyError
 from falsetrue.model.decision import Outcome, Policy
 from falsetrue.registry.folder import find_model, list_models, shipped_folder
@@ -138,7 +139,7 @@ def test_a_policy_that_says_only_thresholds_abstains_as_the_models_own_does(tmp_
 
 def test_another_default_may_be_chosen(tmp_path: Path) -> None:
     write_policy(tmp_path, "newsroom@1.toml")
-    policies = Policies(OF_MODEL, tmp_path).with_default("newsroom")
+    policies = Policies(OF_MODEL, tmp_path, "newsroom")
     assert policies.find(None).reference == "newsroom@1"
     assert policies.find("default").reference == "default@1"
 

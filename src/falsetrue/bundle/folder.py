@@ -10,19 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from falsetrue.bundle import scorer as compiled
 from falsetrue.bundle.baseline import Baseline, read_baseline
 from falsetrue.bundle.golden import TOLERANCE, golden_digest, golden_texts
-from falsetrue.bundle.manifest import Manifest, decode, encode, fingerprint
-from falsetrue.bundle.scorer import CompiledScorer, Scorer
+from falsetrue.bundle.manifest import BASELINE, ESTIMATOR, MANIFEST, SCORER, Manifest, decode, encode, fingerprint
+from falsetrue.bundle.scorer import CompiledScorer, Floats, Scorer, from_bytes
 from falsetrue.errors import BundleDamagedError, BundleError, InputError
 from falsetrue.model.decision import EVEN
-
-MANIFEST = "manifest.json"
-SCORER = "scorer.safetensors"
-ESTIMATOR = "model_final.joblib"
-BASELINE = "baseline.json"
-CARD = "card.md"
 
 #: No file of a bundle may be larger; in bytes.
 LARGEST_FILE = 4 * 1024**3
@@ -47,7 +40,7 @@ class Bundle:
         """The compiled scorer; raises :class:`BundleError` where the bundle has none."""
         if SCORER not in self.contents:
             raise BundleError(f"{self.folder}: this model has no compiled scorer")
-        return compiled.from_bytes(self.contents[SCORER])
+        return from_bytes(self.contents[SCORER])
 
 
 def open_bundle(folder: Path, *, keep: tuple[str, ...] = (SCORER, BASELINE, ESTIMATOR)) -> Bundle:
@@ -104,7 +97,7 @@ def check_golden(manifest: Manifest, scorer: Scorer) -> float:
     return compare(expected, scorer.score(golden_texts()).p_real, "the scorer and the manifest")
 
 
-def compare(expected: compiled.Floats, found: compiled.Floats, what: str) -> float:
+def compare(expected: Floats, found: Floats, what: str) -> float:
     """The largest difference of two lists of ``p_real``, which must be equal to 1e-6 with equal labels."""
     if len(expected) != len(found):
         raise BundleDamagedError(f"{what} answer {len(expected)} and {len(found)} golden texts")

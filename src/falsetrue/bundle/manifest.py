@@ -13,8 +13,14 @@ from falsetrue.model.decision import Outcome, Policy
 #: Format of a bundle. To change it: raise the number, keep a tested reader for the older one,
 #: and describe the step in ``docs/reference/bundle.md``.
 FORMAT = 1
+MANIFEST = "manifest.json"
+SCORER = "scorer.safetensors"
+ESTIMATOR = "model_final.joblib"
+BASELINE = "baseline.json"
+CARD = "card.md"
+#: What the model that comes with the package is asked for by; no other may be called so.
+SHIPPED = "shipped"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-_RESERVED = ("shipped",)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -173,7 +179,7 @@ def decode(content: bytes) -> Manifest:
 
 def check_name(name: str) -> None:
     """Raise :class:`InputError` unless a model can be called this and found again."""
-    if not _NAME.fullmatch(name) or name in _RESERVED:
+    if not _NAME.fullmatch(name) or name == SHIPPED:
         raise InputError(
             f"a model cannot be called {name[:80]!r}: letters, digits, dots, hyphens and underscores, at most 64, "
             "please, and not 'shipped'"
@@ -182,8 +188,7 @@ def check_name(name: str) -> None:
 
 def _check(manifest: Manifest) -> None:
     """What a sealed manifest of ours never is, but one made by others may be."""
-    needed = {"model_final.joblib", "baseline.json", "card.md"}
-    if not needed <= set(manifest.files) or manifest.compiled != ("scorer.safetensors" in manifest.files):
+    if not {ESTIMATOR, BASELINE, CARD} <= set(manifest.files) or manifest.compiled != (SCORER in manifest.files):
         raise BundleDamagedError("manifest.json does not name the files of a bundle")
     try:
         check_name(manifest.name)

@@ -40,7 +40,7 @@ def list_models(as_json: AsJson = False) -> None:
 
 
 def _row(listed: "Listed", state_folder: Path) -> dict[str, Any]:
-    from falsetrue.bundle.folder import ESTIMATOR
+    from falsetrue.bundle.manifest import ESTIMATOR
     from falsetrue.registry.trust import is_trusted
 
     manifest = listed.manifest

@@ -9,7 +9,7 @@ from falsetrue.bundle.baseline import Baseline, known_shares, make_baseline
 from falsetrue.bundle.manifest import EstimateRecord, MetricsRecord, SelectiveRecord
 from falsetrue.bundle.scorer import Floats, Scorer, Scores
 from falsetrue.errors import InputError
-from falsetrue.model.decision import DEFAULT_ACTIONS, EVEN, Outcome, Policy, decide
+from falsetrue.model.decision import EVEN, Outcome, Policy, decide
 from falsetrue.model.metrics import (
     Estimate,
     Labels,
@@ -72,11 +72,10 @@ def _default_policy(labels: Labels, scores: Scores) -> Policy:
     return Policy(
         name="default",
         version=1,
-        false_below=min(round(false_below, 4), 0.5 - MARGIN),
-        real_above=max(round(real_above, 4), 0.5 + MARGIN),
+        false_below=min(round(false_below, 4), EVEN - MARGIN),
+        real_above=max(round(real_above, 4), EVEN + MARGIN),
         minimum_words=MINIMUM_WORDS,
         minimum_known_share=int(known * 100) / 100,
-        actions=dict(DEFAULT_ACTIONS),
     )
 
 

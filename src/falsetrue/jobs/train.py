@@ -13,10 +13,14 @@ import msgspec
 
 from falsetrue.bundle.card import write_card
 from falsetrue.bundle.compiling import compile_pipeline
-from falsetrue.bundle.folder import BASELINE, CARD, ESTIMATOR, SCORER, compare, refuse_existing, write_bundle
+from falsetrue.bundle.folder import compare, refuse_existing, write_bundle
 from falsetrue.bundle.foreign import EstimatorScorer, dump_estimator
 from falsetrue.bundle.golden import golden_digest, golden_texts
 from falsetrue.bundle.manifest import (
+    BASELINE,
+    CARD,
+    ESTIMATOR,
+    SCORER,
     CorpusRecord,
     FileRecord,
     Manifest,
@@ -147,8 +151,9 @@ def _without_shared(corpora: Sequence[Corpus]) -> list[Corpus]:
     first: dict[bytes, str] = {}
     for corpus in corpora:
         for article in corpus.articles:
-            labels.setdefault(article.content_hash, set()).add(article.label)
-            first.setdefault(article.content_hash, corpus.name)
+            key = article.content_hash
+            labels.setdefault(key, set()).add(article.label)
+            first.setdefault(key, corpus.name)
     return [_own(corpus, labels, first) for corpus in corpora]
 
 
@@ -156,9 +161,10 @@ def _own(corpus: Corpus, labels: Mapping[bytes, set[Label]], first: Mapping[byte
     dropped = replace(corpus.dropped)
     kept = []
     for article in corpus.articles:
-        if len(labels[article.content_hash]) > 1:
+        key = article.content_hash
+        if len(labels[key]) > 1:
             dropped.conflicting += 1
-        elif first[article.content_hash] != corpus.name:
+        elif first[key] != corpus.name:
             dropped.duplicate += 1
         else:
             kept.append(article)

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from falsetrue.bundle.folder import MANIFEST
-from falsetrue.bundle.manifest import Manifest, decode
+from falsetrue.bundle.manifest import MANIFEST, SHIPPED, Manifest, decode
 from falsetrue.errors import BundleError
-
-#: What the shipped model is called.
-SHIPPED = "shipped"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,20 +23,23 @@ class _PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Policies:
-    """The policies that can be asked for: a model's default one, and those of a folder."""
+    """The policies that can be asked for: a model's own, and those of a folder.
 
-    def __init__(self, of_model: Policy, folder: Path, default: Policy | None = None) -> None:
-        self.default = default or of_model  #: applied where a caller names none
-        self._model_default = of_model
-        self._folder = folder
+    ``default`` names the one applied where a caller names none; nothing: the model's own. Raises
+    :class:`PolicyError` where it does not exist.
+    """
+
+    def __init__(self, of_model: Policy, folder: Path, default: str | None = None) -> None:
+        self.default = of_model  #: applied where a caller names none
         self._known = {of_model.reference: of_model}
         self._unreadable: dict[str, str] = {}
         for path in sorted(folder.glob("*.toml")):
-            self._read(path)
+            self._read(path, of_model)
+        self.default = self.find(default)
 
-    def _read(self, path: Path) -> None:
+    def _read(self, path: Path, of_model: Policy) -> None:
         try:
-            policy = _read_policy(path, self._model_default)
+            policy = _read_policy(path, of_model)
         except PolicyError as error:
             self._unreadable[path.stem] = str(error)
         else:
@@ -46,10 +49,6 @@ class Policies:
     def problems(self) -> list[str]:
         """What is wrong with the files that cannot be used; the others can."""
         return list(self._unreadable.values())
-
-    def with_default(self, reference: str) -> "Policies":
-        """The same policies, with another one applied where a caller names none."""
-        return Policies(self._model_default, self._folder, self.find(reference))
 
     def references(self) -> list[str]:
         """``NAME@VERSION`` of each, the model's own first."""

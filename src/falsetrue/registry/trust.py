@@ -1,4 +1,4 @@
-"""◆ Which joblib files the operator allows to be unpickled: an empty file named by SHA-256 for each."""
+"""◆ Which joblib files the operator allows to be unpickled: a small file named by SHA-256 for each."""
 
 from pathlib import Path
 

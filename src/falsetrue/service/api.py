@@ -1,7 +1,5 @@
 """``/v1``: verdicts with a probability, an action and reasons; and what the model says of itself."""
 
-from typing import Any
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -176,9 +174,3 @@ def describe_model(classifier: Classifier, settings: Settings) -> Response:
 _FROM_MANIFEST: tuple[str, ...] = tuple(
     field for field in ModelCardOut.__struct_fields__ if field not in ("policies", "limits")
 )
-
-
-def limited_schema(components: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """The schemas of this route with the limits in force."""
-    components["ClassificationsIn"]["properties"]["items"]["maxItems"] = settings.max_items
-    return components

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from falsetrue.service.api import ClassificationsIn, ClassificationsOut, ModelCardOut, limited_schema
+from falsetrue.service.api import ClassificationsIn, ClassificationsOut, ModelCardOut
 from falsetrue.service.body import schema_of
 from falsetrue.service.legacy import Answer, Texts
 from falsetrue.settings import Settings
@@ -65,7 +65,7 @@ def _build(app: FastAPI, settings: Settings) -> dict[str, Any]:
     schema = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=[])
     references, components = schema_of(Texts, Answer, ClassificationsIn, ClassificationsOut, ModelCardOut)
     texts, answer, items, results, card = references
-    limited_schema(components, settings)
+    components["ClassificationsIn"]["properties"]["items"]["maxItems"] = settings.max_items
     components["Texts"]["properties"]["texts"]["maxItems"] = settings.max_texts
     components |= {"Problem": _PROBLEM, "LegacyProblem": _LEGACY_PROBLEM, "Status": _STATUS}
     schema["components"] = {"schemas": components}
