@@ -54,8 +54,8 @@ def watching(chromium: Browser, server: Served) -> Visit:
         context = chromium.new_context(base_url=server.url, **options)
         context.expose_binding("reportViolation", lambda _source, what: wrong.append(what))
         context.add_init_script(
-            "addEventListener('securitypolicyviolation',"
-            " event => reportViolation(`${event.violatedDirective}: ${event.blockedURI}`))"
+            "addEventListener('securitypolicyviolation', event => (window.reports ??= []).push("
+            "reportViolation(`${event.violatedDirective}: ${event.blockedURI}`)))"
         )
         context.on("console", lambda message: wrong.extend(_complaint(message)))
         context.on("weberror", lambda error: wrong.append(str(error.error)))
@@ -64,6 +64,8 @@ def watching(chromium: Browser, server: Served) -> Visit:
         page.set_default_timeout(10_000)
         page.goto(path)
         yield page
+        if options.get("java_script_enabled", True):
+            page.evaluate("() => Promise.all(window.reports ?? [])")  # each is kept once it has arrived here
         context.close()
         assert not wrong, "\n".join(wrong)
 
@@ -109,7 +111,12 @@ def test_the_watch_over_the_security_policy_is_awake(chromium: Browser, server: 
 def _break_it(visit: Visit) -> None:
     with visit() as page:
         page.evaluate("document.body.setAttribute('style', 'color: red')")
-        page.evaluate("fetch('https://elsewhere.example/').catch(() => 0)")
+        page.evaluate(
+            "() => new Promise(seen => {"
+            "  addEventListener('securitypolicyviolation', event => event.blockedURI.startsWith('https') && seen());"
+            "  fetch('https://elsewhere.example/').catch(() => 0);"
+            "})"
+        )
 
 
 # --- one text --------------------------------------------------------------------------------------
