@@ -57,6 +57,10 @@ class Article:
     title: str | None
     text: str
     label: Label
+    source: str | None = None  #: outlet or domain, as the file writes it
+    subject: str | None = None  #: section or topic, as the file writes it
+    date: str | None = None  #: as the file writes it; :func:`falsetrue.news.dates.read_dates` makes days of them
+    language: str | None = None  #: as the file writes it, BCP 47 if the file is good
 
     @property
     def content(self) -> str:

@@ -17,6 +17,12 @@ class Columns:
     text: str = "text"
     title: str | None = None  #: ``None``: use ``title`` where there is such a column
     label: str = "label"
+    source: str | None = None  #: ``None``: use ``source`` where there is such a column
+    date: str | None = None  #: ``None``: use ``date`` where there is such a column
+
+    def named(self) -> list[str]:
+        """Those that somebody asked for by name and that must therefore be there."""
+        return [name for name in (self.text, self.title, self.source, self.date) if name is not None]
 
 
 def read_labelled(path: str, columns: Columns, dropped: Dropped) -> Iterator[Article]:
@@ -27,33 +33,53 @@ def read_labelled(path: str, columns: Columns, dropped: Dropped) -> Iterator[Art
     """
     with open_table(path) as table:
         table.require(columns.label)
-        for row, title, text in _titles_and_texts(table, columns):
+        for row in _rows(table, columns):
             try:
                 label = parse_label(row.values.get(columns.label))
+                if label is not None:
+                    yield _article(row, label, Path(path).stem, columns)
+                    continue
             except ValueError as error:
                 raise RowError(path, row.line, str(error)) from error
-            if label is None:
-                dropped.no_label += 1
-            else:
-                yield Article(corpus=Path(path).stem, line=row.line, title=title, text=text, label=label)
+            dropped.no_label += 1
 
 
 def read_one_class(path: str, label: Label, corpus: str, columns: Columns) -> Iterator[Article]:
     """Articles of a file that holds one class only, as ``True.csv`` and ``Fake.csv`` do."""
     with open_table(path) as table:
-        for row, title, text in _titles_and_texts(table, columns):
-            yield Article(corpus=corpus, line=row.line, title=title, text=text, label=label)
+        for row in _rows(table, columns):
+            try:
+                yield _article(row, label, corpus, columns)
+            except ValueError as error:
+                raise RowError(path, row.line, str(error)) from error
 
 
-def _titles_and_texts(table: Table, columns: Columns) -> Iterator[tuple[Row, str | None, str]]:
-    table.require(columns.text)
-    if columns.title is not None:
-        table.require(columns.title)
-    title_column = columns.title or "title"
+def _rows(table: Table, columns: Columns) -> Iterator[Row]:
+    for name in columns.named():
+        table.require(name)
     for row in table.rows:
         if row.problem:
             raise RowError(table.name, row.line, row.problem)
-        try:
-            yield row, text_value(row, title_column), text_value(row, columns.text) or ""
-        except ValueError as error:
-            raise RowError(table.name, row.line, str(error)) from error
+        yield row
+
+
+def _article(row: Row, label: Label, corpus: str, columns: Columns) -> Article:
+    """Raises :class:`ValueError` where title or text is no text; what else is said of it may be written in any way."""
+    return Article(
+        corpus=corpus,
+        line=row.line,
+        title=text_value(row, columns.title or "title"),
+        text=text_value(row, columns.text) or "",
+        label=label,
+        source=_written(row, columns.source or "source"),
+        subject=_written(row, "subject"),
+        date=_written(row, columns.date or "date"),
+        language=_written(row, "lang") or _written(row, "language"),
+    )
+
+
+def _written(row: Row, column: str) -> str | None:
+    """What a column says, as text; ``None`` for nothing."""
+    value = row.values.get(column)
+    written = "" if value is None else str(value).strip()
+    return written or None

@@ -1,0 +1,1 @@
+"""What jobs found, as pages that people read and print."""
