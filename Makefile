@@ -16,13 +16,13 @@ PYTEST_ARGS ?=
 export FALSETRUE_CORPORA
 
 CORPORA = isot_partial_fulltext fakenewsnet_gossipcop fakenewsnet_politifact cs216_outlets2017 \
-	buzzfeed_webis2016 fakenewsamt coaid spanish_fakenews_corpus
+	buzzfeed_webis2016 fakenewsamt coaid spanish_fakenews_corpus liar2 covid19_fnir
 
-.PHONY: help serve test check format model bench lock messages screenshots picture wheel clean
+.PHONY: help serve test check format model select bench lock messages screenshots picture wheel clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
-	@echo 'make format | lock | messages | screenshots | picture | wheel | clean'
+	@echo 'make select | format | lock | messages | screenshots | picture | wheel | clean'
 
 # --- environments ------------------------------------------------------------------------------
 # Debian's Python may lack ensurepip, without which `venv` cannot make an environment with pip;
@@ -68,7 +68,11 @@ format: $(VENV_DEV)/ready
 model: $(VENV_DEV)/ready
 	@test -n "$(FALSETRUE_CORPORA)" || { echo "name the folder of the corpora: make model FALSETRUE_CORPORA=…"; exit 2; }
 	$(VENV_DEV)/bin/falsetrue train $(CORPORA:%=$(FALSETRUE_CORPORA)/%.parquet) \
-		-o src/falsetrue/shipped --replace --name news-en-es --language en --language es
+		-o src/falsetrue/shipped --replace --name news-en-es --language en --language es \
+		--about training/corpora.toml --rows 6000
+
+select: $(VENV_DEV)/ready
+	$(VENV_DEV)/bin/python benchmarks/model_selection.py "$(FALSETRUE_CORPORA)"
 
 bench: $(VENV_DEV)/ready
 	$(VENV_DEV)/bin/python benchmarks/run.py

@@ -96,7 +96,7 @@ def test_documentation_commands_exist(page: Path) -> None:
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if "falsetrue" in words[:1]:
-                name = " ".join(words[:3]) if words[1:2] == ["models"] else " ".join(words[:2])
+                name = " ".join(words[:3]) if words[1:2] in (["models"], ["policy"]) else " ".join(words[:2])
                 assert name in verbs or words[1].startswith("--"), line
                 for word in words[2:]:
                     if word.startswith("--") and name in verbs:
@@ -110,18 +110,20 @@ def test_documentation_commands_exist(page: Path) -> None:
 def test_readme_figures_are_those_of_the_shipped_model(readme: str) -> None:
     page = (ROOT / readme).read_text()
     manifest = decode((shipped_folder() / MANIFEST).read_bytes())
-    metrics = manifest.metrics
-    by_auc = sorted(metrics.by_corpus.items(), key=lambda item: item[1]["auc"].value)
-    selective = metrics.selective
-    for estimate in (metrics.accuracy, metrics.auc, selective.precision_false, selective.precision_real):
-        assert show(estimate) in page
-    for name, figures in (by_auc[0], by_auc[-1]):
-        assert f"{name}: AUC {show(figures['auc'])}" in page
-    assert f"{selective.coverage.value:.0%}".replace("%", " %") in page
+    evaluation = manifest.evaluation
+    assert evaluation is not None
+    assert evaluation.known_outlets is not None
+    known = evaluation.known_outlets
+    for figures, policy in ((evaluation.held_out, evaluation.policy), (known.figures, known.policy)):
+        for estimate in (figures.auc, figures.accuracy, figures.ece, policy.precision_false, policy.precision_real):
+            assert show(estimate) in page
+        assert f"{policy.coverage.value:.0%}".replace("%", " %") in page
+        assert f"{figures.texts:,}" in page.replace(" ", ",")
+    for left_out in evaluation.left_out:
+        for name, figures in left_out.figures.items():
+            assert f"| {name} | {show(figures.auc)} |" in page
     kept = sum(corpus.real + corpus.false for corpus in manifest.corpora)
-    numbers = page.replace(",", "").replace(" ", "")
-    assert str(kept) in numbers
-    assert str(manifest.split.held_out) in numbers
+    assert f"{kept:,}" in page.replace(" ", ",")
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.es.md"])

@@ -31,9 +31,12 @@ def load_classifier(settings: Settings, model: str | None = None) -> Classifier:
 def check_servable(settings: Settings) -> list[str]:
     """Raise what :func:`load_classifier` would, short of loading the scorer: for one line before a server starts.
 
-    Returns what is wrong with policies that nobody asked for yet.
+    Returns what is wrong with policies that nobody asked for yet, and what the default one may not keep.
     """
-    return _policies(settings, _open_servable(settings, None)).problems
+    bundle = _open_servable(settings, None)
+    policies = _policies(settings, bundle)
+    model = f"{bundle.manifest.name}@{bundle.manifest.version}"
+    return policies.problems + policies.cautions(policies.default, model)
 
 
 def _open_servable(settings: Settings, model: str | None) -> Bundle:

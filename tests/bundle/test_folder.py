@@ -2,7 +2,7 @@ import errno
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from falsetrue.bundle import folder as folder_module
 from falsetrue.bundle.folder import check_golden, compare, open_bundle, write_bundle
+from falsetrue.bundle.golden import TOLERANCE
 from falsetrue.bundle.manifest import (
     BASELINE,
     CARD,
@@ -26,8 +27,11 @@ from falsetrue.bundle.manifest import (
     fingerprint,
     seal,
 )
-from falsetrue.bundle.scorer import Scores
+from falsetrue.bundle.scorer import CompiledScorer, Floats
 from falsetrue.errors import BundleDamagedError, BundleError, BundleFormatError, InputError
+
+#: A model saved by the first version, on news made up for it; never made again.
+FORMAT_1 = Path(__file__).parent / "format_1"
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def test_a_sound_bundle_opens_and_holds_what_format_1_says(bundle: Path) -> None:
+def test_a_sound_bundle_opens_and_holds_what_the_format_says(bundle: Path) -> None:
     opened = open_bundle(bundle)
     assert sorted(files_of(bundle)) == sorted([BASELINE, CARD, ESTIMATOR, MANIFEST, SCORER])
     assert opened.manifest.format == FORMAT
@@ -83,10 +87,26 @@ def test_a_manifest_that_is_none_is_refused(bundle: Path, content: bytes) -> Non
         open_bundle(bundle)
 
 
+def test_a_bundle_of_format_1_is_verified_loaded_and_answers_as_it_did() -> None:
+    opened = open_bundle(FORMAT_1)
+    assert (opened.manifest.format, opened.manifest.name, opened.manifest.masks) == (1, "format-1", [])
+    assert check_golden(opened.manifest, opened.compiled_scorer()) <= TOLERANCE
+    assert opened.baseline().texts == opened.manifest.split.held_out
+    assert opened.manifest.policy.policy().languages == ()
+
+
+def test_a_changed_manifest_of_format_1_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(FORMAT_1, tmp_path / "bundle"))
+    changed = (folder / MANIFEST).read_text().replace('"seed": 0', '"seed": 1')
+    (folder / MANIFEST).write_text(changed)
+    with pytest.raises(BundleDamagedError, match="was changed after it was sealed"):
+        open_bundle(folder)
+
+
 def test_a_newer_format_is_refused_by_its_number(bundle: Path) -> None:
     written = msgspec.json.decode((bundle / MANIFEST).read_bytes())
-    (bundle / MANIFEST).write_bytes(msgspec.json.encode(written | {"format": 2, "novelty": True}))
-    with pytest.raises(BundleFormatError, match="has format 2; this version reads format 1"):
+    (bundle / MANIFEST).write_bytes(msgspec.json.encode(written | {"format": 3, "novelty": True}))
+    with pytest.raises(BundleFormatError, match="has format 3; this version reads formats 1 to 2"):
         open_bundle(bundle)
 
 
@@ -126,13 +146,15 @@ def test_the_version_is_the_time_and_the_content(bundle: Path) -> None:
 # --- golden texts -----------------------------------------------------------------------------------
 
 
-class _Shifted:
-    def __init__(self, scorer: Any, by: float) -> None:
-        self._scorer, self._by = scorer, by
+class _Shifted(CompiledScorer):
+    """A scorer that is off by a little."""
 
-    def score(self, texts: Any) -> Scores:
-        scores = self._scorer.score(texts)
-        return Scores(p_real=scores.p_real + self._by, words=scores.words, known_words=scores.known_words)
+    def __init__(self, scorer: CompiledScorer, by: float) -> None:
+        vars(self).update(vars(scorer))
+        self._by = by
+
+    def p_real(self, texts: Sequence[str]) -> Floats:
+        return super().p_real(texts) + self._by
 
 
 def test_a_scorer_that_drifts_by_more_than_a_millionth_is_refused(bundle: Path) -> None:

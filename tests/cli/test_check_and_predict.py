@@ -1,4 +1,6 @@
 import json
+import math
+import re
 import resource
 import subprocess
 import sys
@@ -16,6 +18,43 @@ def test_check_answers_in_words(falsetrue: Run) -> None:
     assert answered.returncode == 0
     assert answered.stdout.startswith(("Likely real — pass", "Likely false — flag", "No decision — review"))
     assert "policy default@1, model news-en-es" in answered.stdout
+
+
+def test_check_says_what_influenced_the_model(falsetrue: Run) -> None:
+    said = falsetrue("check", TEXT, "--title", "A title", "--explain").stdout
+    assert said.startswith(falsetrue("check", TEXT, "--title", "A title").stdout)
+    assert "What influenced the model; not evidence:" in said
+    assert re.search(r"words toward real: (\w+( \u00d7\d+)? \+\d\.\d\d(, )?)+\n", said)
+    assert re.search(r"words toward false: (\w+( \u00d7\d+)? -\d\.\d\d(, )?)+\n", said)
+    assert re.search(r"sentence most toward \w+ \([+-]\d\.\d\d\): the minister said", said)
+
+
+def test_check_explains_to_machines_in_full(falsetrue: Run) -> None:
+    answered = json.loads(falsetrue("check", TEXT, "--explain", "--json").stdout)
+    found = answered["explanation"]
+    log_odds = math.log(answered["p_real"] / (1 - answered["p_real"]))
+    assert found["base"] + sum(span["contribution"] for span in found["spans"]) == pytest.approx(log_odds, abs=1e-6)
+
+
+def test_check_explains_no_text_of_a_kind_that_the_model_does_not_know(falsetrue: Run) -> None:
+    said = falsetrue("check", "Hello there", "--explain").stdout
+    assert "Nothing is said of what influenced the model" in said
+    assert "toward" not in said
+
+
+def test_check_refuses_to_explain_a_model_that_is_not_linear(falsetrue: Run, trained: Callable[[str], Path]) -> None:
+    answered = falsetrue("check", TEXT, "--explain", "--model", trained("deployed"))
+    assert answered.returncode == 2
+    assert answered.stdout == ""
+    assert answered.stderr == (
+        "falsetrue: this model cannot explain its answers: it is not linear; ask without --explain\n"
+    )
+
+
+def test_check_prints_no_control_characters_of_a_sentence(falsetrue: Run) -> None:
+    said = falsetrue("check", "-", "--explain", stdin=f"\x1b[31m\x07 {TEXT}").stdout
+    assert "sentence most toward" in said
+    assert all(character.isprintable() or character == "\n" for character in said)
 
 
 def test_check_reads_standard_input_and_answers_machines(falsetrue: Run) -> None:
@@ -123,3 +162,48 @@ def test_a_policy_file_that_is_wrong_stops_only_those_who_ask_for_it(falsetrue: 
     refused = falsetrue("check", TEXT, "--policy", "bad")
     assert refused.returncode == 2
     assert "bad@1.toml" in refused.stderr
+
+
+# --- prevalence --------------------------------------------------------------------------------------
+
+
+def test_check_takes_the_share_of_false_news_into_account(falsetrue: Run) -> None:
+    plain = json.loads(falsetrue("check", TEXT, "--json").stdout)
+    adjusted = json.loads(falsetrue("check", TEXT, "--json", "--prevalence", "0.01").stdout)
+    assert adjusted["p_real"] > plain["p_real"] == adjusted["p_real_unadjusted"]
+    assert adjusted["prevalence"] == 0.01
+    assert "where a share of 0.01 is false" in falsetrue("check", TEXT, "--prevalence", "0.01").stdout
+
+
+def test_predict_estimates_the_share_of_false_news(falsetrue: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\n" + f"{TEXT}\n" * 20)
+    answered = falsetrue("predict", "in.csv", "-o", "out.csv", "--prevalence", "estimate")
+    assert answered.returncode == 0, answered.stderr
+    assert answered.stdout.startswith("share of false news: ")
+    said = json.loads(
+        falsetrue("predict", "in.csv", "-o", "out.csv", "--replace", "--prevalence", "estimate", "--json").stdout
+    )
+    assert 0 < said["prevalence"] < 1
+    assert said["estimated_prevalence"]["texts"] == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", TEXT, "--prevalence", "1"], "prevalence 1: the share of false news lies between 0 and 1"),
+        (["predict", "in.csv", "-o", "o.csv", "--prevalence", "0"], "prevalence 0: the share of false news"),
+        (
+            ["predict", "in.csv", "-o", "o.csv", "--prevalence", "x"],
+            "--prevalence 'x' is neither a number nor estimate",
+        ),
+        (
+            ["predict", "-", "-o", "o.csv", "--input-format", "csv", "--prevalence", "estimate"],
+            "standard input does not allow",
+        ),
+    ],
+)
+def test_a_prevalence_that_cannot_be_used_is_one_line(falsetrue: Run, arguments: list[str], said: str) -> None:
+    answered = falsetrue(*arguments)
+    assert answered.returncode == 2
+    assert said in answered.stderr
+    assert answered.stderr.count("\n") == 1

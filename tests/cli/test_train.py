@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import make_news
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -66,7 +67,7 @@ def test_a_name_under_which_no_model_is_found_again_is_refused(falsetrue: Run, n
         (["nowhere.csv"], "nowhere.csv: cannot be opened (No such file or directory)"),
         (["--real", "True.csv"], "--real and --fake go together"),
         ([], "name labelled files, or --real and --fake"),
-        (["news.csv", "--recipe", "best"], "there is no recipe 'best'; there are default, deployed"),
+        (["news.csv", "--recipe", "best"], "there is no recipe 'best'; there are default, plain, deployed"),
         (
             ["news.csv", "--text", "body"],
             "news.csv: there is no column 'body'; the columns are 'title', 'text', 'label'",
@@ -91,8 +92,16 @@ def test_news_that_cannot_be_used_is_one_line_and_exit_code_2(
 
 
 def test_a_model_that_learnt_nothing_is_saved_with_a_warning(falsetrue: Run, tmp_path: Path) -> None:
-    rows = [f"{'the of and a in that it was for on with as by ' * 3}{n % 7} {n},{n % 2}" for n in range(100)]
+    same_class = [text.replace(",", "") for _, text, _ in make_news(200)[::2]]
+    rows = [f"{text},{n % 2}" for n, text in enumerate(same_class)]
     (tmp_path / "n.csv").write_text("text,label\n" + "\n".join(rows))
     answered = falsetrue("train", "n.csv", "-o", "m")
     assert answered.returncode == 0
     assert "Warning: this is no better than always giving the same answer" in answered.stdout
+
+
+def test_a_blocked_word_is_in_no_term(falsetrue: Run, news_csv: Path) -> None:
+    answered = falsetrue("train", str(news_csv), "-o", "m", "--block", "Minister", "--quick", "--json")
+    assert json.loads(answered.stdout)["blocked_words"] == ["minister"]
+    asked = falsetrue("check", "--model", "m", "--json", "minister " * 30).stdout
+    assert "out_of_scope" in json.loads(asked)["reasons"]  # it knows no word of this

@@ -24,6 +24,8 @@ def train_on_isot(corpora: Path, folder: Path, recipe: str) -> Manifest:
         name=recipe,
         real=str(corpora / "isot" / "True.csv"),
         fake=str(corpora / "isot" / "Fake.csv"),
+        split="random",
+        quick=True,
     )
     return train(training, folder / recipe, now=datetime(2026, 1, 1, tzinfo=UTC), progress=Quiet())
 

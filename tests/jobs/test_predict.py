@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import tracemalloc
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ import pytest
 
 from falsetrue.errors import InputError
 from falsetrue.jobs.classify import Classifier
-from falsetrue.jobs.predict import VERDICT, Prediction, Summary, predict
+from falsetrue.jobs.predict import UNADJUSTED, VERDICT, Prediction, Summary, estimate_prevalence, predict
 from falsetrue.jobs.progress import Quiet
+from falsetrue.model.decision import Policy
+from falsetrue.model.prevalence import adjust
 from falsetrue.news.writing import CsvStyle
+from falsetrue.registry.policies import Policies
 from falsetrue.settings import Settings
 from falsetrue.wiring import load_classifier
 
@@ -224,3 +228,78 @@ def test_a_ten_megabyte_article_is_classified(tmp_path: Path, classifier: Classi
     source = write_input(tmp_path / "in.jsonl", [{"text": TEXT * 100_000}])
     summary, _ = run(classifier, source, tmp_path / "out.jsonl")
     assert (summary.rows, summary.bad_rows) == (1, 0)
+
+
+# --- prevalence --------------------------------------------------------------------------------------
+
+RANT = "You won't BELIEVE what these corrupt liberal hacks just did, share this hilarious video before they delete it! "
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.parquet"])
+def test_a_prevalence_adjusts_every_probability_and_keeps_the_old_one(
+    tmp_path: Path, classifier: Classifier, output: str
+) -> None:
+    source = write_input(tmp_path / "in.jsonl", [{"text": TEXT * 2}, {"text": ""}, {"text": RANT * 3}])
+    summary, _ = run(classifier, source, tmp_path / output, prevalence=0.05)
+    run(classifier, source, tmp_path / "plain.jsonl")
+    plain = read_output(tmp_path / "plain.jsonl")
+    scored = read_output(tmp_path / output)
+    trained = classifier.manifest.trained_prevalence
+    assert list(scored[0]) == ["line", *VERDICT, UNADJUSTED]
+    assert UNADJUSTED not in plain[0]
+    assert summary.prevalence == 0.05
+    assert scored[1][UNADJUSTED] in (None, "")
+    for row, before in ((scored[0], plain[0]), (scored[2], plain[2])):
+        expected = adjust(before["p_real"], prevalence=0.05, trained_prevalence=trained)
+        assert float(row[UNADJUSTED]) == before["p_real"]
+        assert float(row["p_real"]) == pytest.approx(expected)
+        assert expected > before["p_real"]
+
+
+def test_a_column_that_has_the_name_of_ours_is_renamed_only_where_ours_is_there(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    source = write_input(tmp_path / "in.parquet", [{UNADJUSTED: "mine", "text": TEXT}])
+    run(classifier, source, tmp_path / "without.parquet")
+    run(classifier, source, tmp_path / "with.parquet", prevalence=0.5)
+    assert read_output(tmp_path / "without.parquet")[0][UNADJUSTED] == "mine"
+    assert read_output(tmp_path / "with.parquet")[0][f"input_{UNADJUSTED}"] == "mine"
+
+
+def test_a_policy_is_applied_at_the_prevalence_it_was_fitted_at(tmp_path: Path, classifier: Classifier) -> None:
+    class Fitted(Policies):
+        def prevalence(self, _policy: Policy, asked: float | None) -> float | None:
+            return 0.2 if asked is None else asked
+
+    fitted = replace(classifier, policies=Fitted(classifier.policies.default, tmp_path / "none"))
+    source = write_input(tmp_path / "in.csv", [{"text": TEXT}])
+    assert run(fitted, source, tmp_path / "a.csv")[0].prevalence == 0.2
+    assert run(fitted, source, tmp_path / "b.csv", prevalence=0.4)[0].prevalence == 0.4
+
+
+def test_the_share_of_false_news_follows_what_the_model_says(tmp_path: Path, classifier: Classifier) -> None:
+    def share(false: int) -> float:
+        rows = [{"text": TEXT * 2 + str(n)} for n in range(200 - false)] + [{"text": RANT * 3}] * false
+        source = write_input(tmp_path / f"{false}.csv", [*rows, {"text": "hm"}])
+        found = estimate_prevalence(
+            Prediction(source=str(source), destination="-"), classifier, classifier.policies.default, progress=Quiet()
+        )
+        assert found.texts == 200
+        assert 0 < found.value < 1
+        assert found.by_scores.low <= found.by_scores.value <= found.by_scores.high
+        return found.by_scores.value
+
+    assert share(0) < 0.1 < share(60) < 0.5 < share(150)
+
+
+def test_what_cannot_be_estimated_says_so(tmp_path: Path, classifier: Classifier) -> None:
+    def estimate(source: str, **options: Any) -> None:
+        prediction = Prediction(source=source, destination="-", **options)
+        estimate_prevalence(prediction, classifier, classifier.policies.default, progress=Quiet())
+
+    with pytest.raises(InputError, match="standard input does not allow"):
+        estimate("-", source_format="csv")
+    with pytest.raises(InputError, match="no text that the model can judge"):
+        estimate(str(write_input(tmp_path / "in.csv", [{"text": "too short"}])))
+    with pytest.raises(InputError, match="no column 'body'"):
+        estimate(str(tmp_path / "in.csv"), text="body")

@@ -12,7 +12,8 @@ def test_empty_and_short_texts_are_dropped_and_counted() -> None:
     dropped = Dropped()
     kept = clean([article(""), article("  \n"), article("short"), article(LONG)], dropped)
     assert [each.text for each in kept] == [LONG]
-    assert dropped.reasons() == {"no_label": 0, "empty_text": 2, "too_short": 1, "duplicate": 0, "conflicting": 0}
+    counted = {reason: count for reason, count in dropped.reasons().items() if count}
+    assert counted == {"empty_text": 2, "too_short": 1}
 
 
 def test_a_title_counts_towards_the_length() -> None:

@@ -1,6 +1,9 @@
 """``/v1``: verdicts, per-item errors, policies, and problems."""
 
 import json
+import math
+import re
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -44,7 +47,24 @@ def test_an_answer_has_exactly_the_documented_fields(client: httpx2.Client) -> N
     answer = classify(client, {"text": DISPATCH})
     assert set(answer) == {"model", "policy", "results"}
     assert set(answer["model"]) == {"name", "version"}
-    assert set(answer["results"][0]) == {"id", "label", "is_falsetrue", "p_real", "action", "reasons", "error"}
+    fields = {"id", "label", "is_falsetrue", "p_real", "action", "reasons", "language", "error"}
+    assert set(answer["results"][0]) == fields
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"), [("auto", "en"), ("es", "es"), ("es-MX", "es"), ("EN", "en"), ("de", "de")]
+)
+def test_a_language_is_found_or_believed(client: httpx2.Client, asked: str, answered: str) -> None:
+    (found,) = classify(client, {"text": DISPATCH, "language": asked})["results"]
+    assert found["language"] == answered
+    assert ("unsupported_language" in found["reasons"]) == (answered == "de")
+
+
+@pytest.mark.parametrize("language", ["", "english please", "e", "x" * 40, 7])
+def test_a_language_that_is_none_is_refused(client: httpx2.Client, language: Any) -> None:
+    body = {"items": [{"text": DISPATCH, "language": language}]}
+    response = client.post("/v1/classifications", json=body)
+    assert response.status_code == 422
 
 
 def test_a_dispatch_passes_a_rant_is_flagged_and_a_scrap_is_reviewed(client: httpx2.Client) -> None:
@@ -153,6 +173,55 @@ def test_129_items_are_413(client: httpx2.Client) -> None:
     assert problem["where"] == ["items"]
 
 
+# --- explanations ----------------------------------------------------------------------------------
+
+
+def test_no_result_has_an_explanation_unless_asked(client: httpx2.Client) -> None:
+    silent = classify(client, {"text": RANT}, explain=False)["results"]
+    assert silent == classify(client, {"text": RANT})["results"]
+    assert "explanation" not in silent[0]
+
+
+def test_an_explanation_sums_to_the_log_odds_of_the_probability(client: httpx2.Client) -> None:
+    title, text = "Señal 👩‍🚀 de hoy", f"{RANT}\r\n\r\n{DISPATCH}"
+    (result,) = classify(client, {"title": title, "text": text}, explain=True)["results"]
+    found = result["explanation"]
+    assert set(found) == {"log_odds", "base", "spans", "sentences", "masked"}
+    p_real = result["p_real"]
+    assert found["log_odds"] == pytest.approx(math.log(p_real / (1 - p_real)), abs=1e-6)
+    assert found["base"] + sum(span["contribution"] for span in found["spans"]) == pytest.approx(found["log_odds"])
+    sent = {"title": title, "text": text}
+    for span in found["spans"]:
+        assert set(span) == {"field", "start", "end", "contribution"}
+        assert span["contribution"] != 0
+        assert re.fullmatch(r"\w\w+", sent[span["field"]][span["start"] : span["end"]])
+    pieces = [sent[each["field"]][each["start"] : each["end"]] for each in found["sentences"]]
+    assert "".join(pieces) == title + text
+
+
+def test_an_explanation_changes_nothing_else(client: httpx2.Client) -> None:
+    items = [{"id": "a", "title": "A title", "text": RANT}, {"text": "Hello there."}, {"text": ""}]
+    explained = classify(client, *items, explain=True)["results"]
+    assert [result.pop("explanation") is None for result in explained] == [False, False, True]
+    assert explained == classify(client, *items)["results"]
+
+
+def test_only_so_much_is_explained_at_once(client: httpx2.Client) -> None:
+    items = [{"text": "it " * 16_000}] * 20
+    assert len(classify(client, *items, explain=True)["results"]) == 20
+    items = [{"text": "it " * 16_000}] * 21
+    problem = check_problem(post(client, {"items": items, "explain": True}), 413, "body_too_large")
+    assert problem["where"] == ["items"]
+    assert len(classify(client, *items)["results"]) == 21
+
+
+def test_a_model_that_cannot_explain_says_so_and_answers(start: Start, trained: Callable[[str], Path]) -> None:
+    served = start("--model", str(trained("deployed")))
+    (result,) = classify(served.client, {"text": RANT}, explain=True)["results"]
+    assert (result["explanation"], result["explanation_unavailable"]) == (None, "not_linear")
+    assert result["label"]
+
+
 # --- policies --------------------------------------------------------------------------------------
 
 
@@ -165,7 +234,23 @@ def with_policies(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Ser
         "newsroom@2",
         'false_below = 0.999\nreal_above = 0.9999\n[actions]\nfalse = "spike"\nunsure = "ask"\nreal = "print"',
     )
+    write_policy(folder, "rare@1", f"false_below = 0.2\nreal_above = 0.8\n[fitted]\n{FITTED_AT}")
     return start(FALSETRUE_POLICIES_FOLDER=str(folder))
+
+
+#: What a fitted policy says of itself, at a prevalence of 0.05.
+FITTED_AT = """\
+model = "news@1"
+at = "2026-01-02T03:04:05Z"
+targets = ["precision=0.95"]
+confidence = 0.9
+prevalence = 0.05
+labelled = "labelled.csv"
+labelled_sha256 = "00"
+trained_on = false
+rows = 1000
+bands = []
+"""
 
 
 def write_policy(folder: Path, name: str, content: str) -> None:
@@ -190,7 +275,12 @@ def test_a_policy_decides(with_policies: Served, asked: str | None, used: str, l
 
 
 def test_the_policies_of_the_folder_are_listed(with_policies: Served) -> None:
-    assert with_policies.client.get("/v1/model").json()["policies"] == ["default@1", "newsroom@1", "newsroom@2"]
+    assert with_policies.client.get("/v1/model").json()["policies"] == [
+        "default@1",
+        "newsroom@1",
+        "newsroom@2",
+        "rare@1",
+    ]
 
 
 @pytest.mark.parametrize("asked", [MARK, f"default@{MARK}", "newsroom@3", "default@1 "])
@@ -200,6 +290,40 @@ def test_an_unknown_policy_is_422_naming_the_known_ones_and_not_itself(with_poli
     for known in ("default@1", "newsroom@1", "newsroom@2"):
         assert known in problem["detail"]
     assert repr(asked) not in problem["detail"]
+
+
+# --- prevalence ------------------------------------------------------------------------------------
+
+
+def test_a_prevalence_adjusts_the_probability_and_gives_the_old_one_back(client: httpx2.Client) -> None:
+    plain = classify(client, {"text": DISPATCH}, {"text": RANT}, {"text": ""})["results"]
+    rare = classify(client, {"text": DISPATCH}, {"text": RANT}, {"text": ""}, prevalence=0.01)["results"]
+    often = classify(client, {"text": DISPATCH}, {"text": RANT}, {"text": ""}, prevalence=0.99)["results"]
+    for before, low, high in zip(plain[:2], rare[:2], often[:2], strict=True):
+        assert not {"prevalence", "p_real_unadjusted"} & set(before)
+        assert low["p_real_unadjusted"] == high["p_real_unadjusted"] == before["p_real"]
+        assert (low["prevalence"], high["prevalence"]) == (0.01, 0.99)
+        assert high["p_real"] < before["p_real"] < low["p_real"]
+    assert rare[2]["error"]["code"] == "empty"
+    assert (rare[2]["prevalence"], rare[2]["p_real_unadjusted"]) == (None, None)
+
+
+def test_the_policy_is_applied_to_the_adjusted_probability(client: httpx2.Client) -> None:
+    (before,) = classify(client, {"text": RANT})["results"]
+    (after,) = classify(client, {"text": RANT}, prevalence=1e-6)["results"]
+    assert (before["label"], after["label"]) == ("false", "real")
+
+
+def test_a_policy_fitted_at_a_prevalence_is_applied_there_unless_another_is_asked_for(with_policies: Served) -> None:
+    (fitted,) = classify(with_policies.client, {"text": RANT}, policy="rare")["results"]
+    (asked,) = classify(with_policies.client, {"text": RANT}, policy="rare", prevalence=0.4)["results"]
+    assert (fitted["prevalence"], asked["prevalence"]) == (0.05, 0.4)
+
+
+@pytest.mark.parametrize("prevalence", [0, 1, 0.0, 1.0, -0.5, 2, 1e300, "0.5", True, [0.5]])
+def test_a_prevalence_that_is_no_share_is_422(client: httpx2.Client, prevalence: object) -> None:
+    problem = check_problem(post(client, {"items": [], "prevalence": prevalence}), 422, "invalid_body")
+    assert problem["where"] == ["prevalence"]
 
 
 # --- problems --------------------------------------------------------------------------------------
@@ -218,6 +342,7 @@ def test_an_unknown_policy_is_422_naming_the_known_ones_and_not_itself(with_poli
         ({"items": [{"text": MARK, "id": 7}]}, ["items", "id"]),
         ({"items": [{"text": MARK, "title": 7}]}, ["items", "title"]),
         ({"items": [], "policy": [MARK]}, ["policy"]),
+        ({"items": [], "explain": MARK}, ["explain"]),
     ],
     ids=[
         "unknown-field",
@@ -230,6 +355,7 @@ def test_an_unknown_policy_is_422_naming_the_known_ones_and_not_itself(with_poli
         "id-a-number",
         "title-a-number",
         "policy-a-list",
+        "explain-a-string",
     ],
 )
 def test_a_wrong_body_is_422_and_says_where(client: httpx2.Client, body: object, where: list[str] | None) -> None:

@@ -67,6 +67,7 @@ def test_the_document_states_the_limits_in_force(document: Any) -> None:
         ("POST", LEGACY, {"texts": 7}),
         ("POST", LEGACY, {"texts": [""] * 1025}),
         ("POST", V1, {"items": [{"text": DISPATCH}, {"text": RANT}, {"text": "a"}, {"text": ""}]}),
+        ("POST", V1, {"items": [{"title": "T", "text": DISPATCH}, {"text": ""}], "explain": True}),
         ("POST", V1, {"items": [{"text": 7}]}),
         ("POST", V1, {"items": [{"text": ""}] * 129}),
         ("POST", V1, {"items": [], "policy": "none"}),

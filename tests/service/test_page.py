@@ -19,14 +19,16 @@ import msgspec
 import pyarrow
 import pyarrow.parquet
 import pytest
-from tests.service.conftest import DISPATCH, MARK, RANT, Served, serve_in_thread
+from jinja2 import Environment, PackageLoader
+from tests.conftest import make_news
+from tests.service.conftest import DISPATCH, MARK, RANT, Served, serve_in_thread, wait_until
 
 from falsetrue.jobs.classify import Classifier
-from falsetrue.model.decision import DEFAULT_ACTIONS, Outcome, Policy
+from falsetrue.model.decision import DEFAULT_ACTIONS, Outcome, Policy, Reason
 from falsetrue.registry.policies import Policies
 from falsetrue.service.app import create_app
 from falsetrue.service.assets import FOLDER
-from falsetrue.service.language import LANGUAGES, examples, preferred
+from falsetrue.service.language import LANGUAGES, examples, preferred, translations
 from falsetrue.settings import Settings
 from falsetrue.wiring import load_classifier
 
@@ -163,16 +165,86 @@ def test_a_result_says_how_sure_it_is_what_to_do_and_who_said_so(visitor: httpx2
 
 def test_no_decision_gives_its_reasons_and_is_no_evidence(visitor: httpx2.Client) -> None:
     said = words(visitor.post("/", data={"text": "zorgle blarf quixnit " * 10}))
-    assert "The text uses many words that the model does not know" in said
+    assert "The text is unlike the news that the model learnt from" in said
     assert "The model was tested on texts of other kinds" in said
     assert "No decision is not evidence that it is true." in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_has_words_in_every_language(language: str) -> None:
+    environment = Environment(
+        loader=PackageLoader("falsetrue.service"), extensions=["jinja2.ext.i18n"], autoescape=True
+    )
+    environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["number"] = str
+    said: Any = environment.get_template("verdicts.html").module
+    policy = Policy(name="any", version=1, false_below=0, real_above=1)
+    sentences = {said.reason(reason, {"words": 3}, policy).strip() for reason in Reason}
+    phrases = {said.brief_reason(reason).strip() for reason in Reason}
+    assert len(sentences) == len(phrases) == len(Reason)
+    assert not (sentences | phrases) & set(Reason)
 
 
 def test_a_text_that_is_too_short_gets_that_one_reason_and_no_scale(visitor: httpx2.Client) -> None:
     answer = visitor.post("/", data={"text": "zorgle blarf quixnit"})
     assert "The text is too short: it has 3 words, and the model needs at least 20 to decide." in words(answer)
-    assert "words that the model does not know" not in words(answer)
+    assert "unlike the news that the model learnt from" not in words(answer)
     assert 'class="scale"' not in answer.text
+
+
+def test_what_influenced_the_model_is_shown_and_captioned(visitor: httpx2.Client) -> None:
+    example = examples("en")["dispatch"]
+    answer = visitor.post("/", data={"title": example.title, "text": example.text})
+    said = words(answer)
+    assert "What influenced the model" in said
+    assert "Influenced the model; not evidence." in said
+    assert re.search(r"Of the pull of all words, \d+ % was toward false and \d+ % toward real\.", said)
+    assert re.search(r"Words toward real, strongest first \w+", said)
+    assert "The sentence most toward real" in said
+    (shown,) = re.findall(r'<div class="body">(.*?)</div>', answer.text, flags=re.DOTALL)
+    assert html.unescape(re.sub(r"</?mark[^>]*>", "", shown)) == example.text
+    assert "<details>" not in answer.text
+
+
+def test_the_rest_of_a_long_text_is_folded(visitor: httpx2.Client) -> None:
+    text = f"{DISPATCH}\n\n" * 9
+    answer = visitor.post("/", data={"text": text})
+    shown = re.findall(r'<div class="body"[^>]*>(.*?)</div>', answer.text, flags=re.DOTALL)
+    assert html.unescape(re.sub(r"</?mark[^>]*>", "", "".join(shown))) == text
+    assert "<details>" in answer.text
+    assert re.search(r"Show the rest of the text \(\d+ words\)", answer.text)
+
+
+@pytest.mark.parametrize("text", ["zorgle blarf quixnit " * 10, "Hello there."], ids=["out of scope", "too short"])
+def test_no_words_are_shown_for_a_text_of_a_kind_that_the_model_does_not_know(
+    visitor: httpx2.Client, text: str
+) -> None:
+    answer = visitor.post("/", data={"text": text})
+    assert "Nothing is shown for this text: the model does not know texts like it" in words(answer)
+    assert "<mark" not in answer.text
+
+
+def test_an_undecided_text_says_that_its_words_pull_both_ways(visitor: httpx2.Client) -> None:
+    example = examples("en")["unclear"]
+    said = words(visitor.post("/", data={"title": example.title, "text": example.text}))
+    assert "Its words pull both ways, and neither side by enough to decide. Of the pull" in said
+
+
+def test_a_model_that_does_not_weigh_words_says_so(trained: Callable[[str], Path]) -> None:
+    settings = Settings(model=str(trained("deployed")))
+    with serve_in_thread(create_app(settings)) as served:
+        wait_until(lambda: served.client.get("/readyz").status_code == 200, "ready")
+        said = words(served.client.post("/", data={"text": make_news(1)[0][1]}))
+    assert "This model cannot say which words influenced it" in said
+
+
+def test_a_highlighted_text_is_never_read_as_html(visitor: httpx2.Client) -> None:
+    answer = visitor.post(
+        "/", data={"title": "<b>said</b>", "text": f"<script>said</script> said & <i>on</i> {DISPATCH}"}
+    )
+    assert "<script>said" not in answer.text
+    assert "<i>" not in answer.text
+    assert "<b>said" not in answer.text
 
 
 def test_a_verdict_less_sure_than_most_of_its_kind_says_why(visitor: httpx2.Client) -> None:

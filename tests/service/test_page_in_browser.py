@@ -215,6 +215,59 @@ def test_a_text_changed_after_the_page_was_loaded_with_its_answer_is_marked_too(
         expect(page.locator("#result.stale .changed")).to_be_visible()
 
 
+# --- what influenced the model ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without"])
+def test_what_influenced_the_model_goes_with_its_answer(visit: Visit, *, script: bool) -> None:
+    with visit(java_script_enabled=script) as page:
+        expect(page.locator("#why .card")).to_have_count(0)
+        check(page, RANT, "A title")
+        expect(page.locator("#why .reading figcaption")).to_have_text("Influenced the model; not evidence.")
+        assert page.locator("#why .body").inner_text() == RANT
+        assert page.locator("#why .body mark.to-false").count() > 0
+        check(page, "Hm.")
+        expect(page.locator("#why")).to_contain_text("Nothing is shown for this text")
+        check(page, "   " if script else " \n")
+        expect(page.locator("#why .card")).to_have_count(0)
+
+
+def test_the_two_directions_differ_in_more_than_colour(visit: Visit) -> None:
+    with visit() as page:
+        check(page, examples("en")["dispatch"].text)
+        lines = "element => getComputedStyle(element).textDecorationStyle"
+        assert page.locator("#why .body .to-false").first.evaluate(lines) == "dashed"
+        assert page.locator("#why .body .to-real").first.evaluate(lines) == "solid"
+
+
+def test_the_answer_leads_to_what_influenced_the_model(visit: Visit) -> None:
+    with visit() as page:
+        check(page, DISPATCH)
+        page.click("#result a[href='#why-heading']")
+        expect(page.locator("#why-heading")).to_be_focused()
+        expect(page.locator("#why-heading")).to_be_in_viewport()
+
+
+def test_a_changed_text_takes_the_colour_from_what_influenced_the_answer_before(visit: Visit) -> None:
+    with visit() as page:
+        check(page, DISPATCH)
+        expect(page.locator("#why > .card")).to_have_css("filter", "none")
+        page.fill("#text", RANT)
+        expect(page.locator("#why > .card")).to_have_css("filter", "grayscale(1)")
+
+
+def test_a_long_text_unfolds_on_demand_and_is_whole_on_paper(visit: Visit) -> None:
+    with visit(java_script_enabled=False) as page:
+        check(page, f"{DISPATCH}\n\n" * 9)
+        rest = page.locator("#why details .body")
+        expect(rest).to_be_hidden()
+        page.emulate_media(media="print")
+        expect(rest).to_be_visible()
+        page.emulate_media(media="screen")
+        page.click("#why summary")
+        expect(rest).to_be_visible()
+
+
 # --- a file ----------------------------------------------------------------------------------------
 
 
@@ -370,6 +423,7 @@ def test_axe_finds_nothing_wrong(visit: Visit, theme: str, language: str) -> Non
             example = examples(language)[key]
             check(page, example.text, example.title)
             expect(page.locator(f"#result .verdict.is-{label}")).to_be_visible()
+            expect(page.locator("#why mark.to-real").first).to_be_visible()
             found[label] = _axe(page)
         page.fill("#title", "Another")
         expect(page.locator("#result.stale .changed")).to_be_visible()

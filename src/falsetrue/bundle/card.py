@@ -1,14 +1,26 @@
 """The model card (Mitchell et al., FAT* 2019), generated from the manifest: no figure is typed by hand."""
 
-from falsetrue.bundle.manifest import EstimateRecord, Manifest
+from collections.abc import Iterable, Sequence
+
+from falsetrue.bundle.manifest import CorpusRecord, EvaluationRecord, LeakRecord, Manifest
+from falsetrue.model.figures import FIGURES, EstimateRecord, FiguresRecord, PolicyFiguresRecord
+from falsetrue.model.probing import describe
+
+#: Leaks of one corpus, and between corpora, that the card lists; the manifest has them all.
+MOST_LEAKS = 8
 
 _PREAMBLE = """\
 **What it does.** It says how much a text resembles the false and the real news it learnt from, with a
 probability `p_real`, and says *no decision* when its policy tells it to.
 
-**What it does not do.** It does not check facts. A label in its training data may be the label of an
-outlet, not of an article. It must not remove or block anything by itself. "No decision" is not
-evidence that a text is true."""
+**What it is for.** To put a feed in an order for people who read it: what to look at first, what can wait.
+
+**What it is not for.** It does not check facts. A label in its training data may be the label of an
+outlet, not of an article. It must not remove, block or demote anything by itself, nor say anything
+about a person or an outlet. "No decision" is not evidence that a text is true."""
+
+_CITE = """\
+Name the model with its version and the digest in `manifest.json`, and the corpora above with their makers."""
 
 
 def write_card(manifest: Manifest) -> str:
@@ -18,49 +30,179 @@ def write_card(manifest: Manifest) -> str:
         f"Recipe *{manifest.recipe}*: {manifest.recipe_summary}. Its version stands in `manifest.json`.",
         _PREAMBLE,
         "## Learnt from",
-        _corpora(manifest),
-        f"Languages declared: {', '.join(manifest.languages) or 'none'}. Left out: {'; '.join(manifest.filters)}. "
-        f"Masked: {', '.join(manifest.masks) or 'nothing'}.",
-        "## Figures on held-out news",
-        _figures(manifest),
+        _corpora(manifest.corpora),
+        f"Languages it decides on: {', '.join(manifest.languages) or 'any'}. "
+        f"Left out of training: {'; '.join(manifest.filters)}.",
+    ]
+    if manifest.evaluation is not None:
+        parts += _evaluated(manifest, manifest.evaluation)
+    parts += [
         "## Limits",
         _limits(manifest),
+        "## How to cite",
+        _CITE,
         "## Saved with",
         ", ".join(f"{name} {version}" for name, version in sorted(manifest.libraries.items())) + ".",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _corpora(manifest: Manifest) -> str:
-    rows = ["| corpus | real | false | rows left out |", "|---|---:|---:|---|"]
-    for corpus in manifest.corpora:
-        left_out = ", ".join(f"{reason} {count:,}" for reason, count in sorted(corpus.dropped.items()) if count)
-        rows.append(f"| {corpus.name} | {corpus.real:,} | {corpus.false:,} | {left_out or 'none'} |")
-    return "\n".join(rows)
-
-
-def _figures(manifest: Manifest) -> str:
-    metrics = manifest.metrics
-    split = manifest.split
-    rows = [
-        f"{split.held_out:,} articles drawn at random (seed {split.seed}) were kept aside; {split.fitted:,} were "
-        "fitted on. Brackets are 95 % intervals.",
-        "",
-        "| figure | value |",
-        "|---|---|",
+def _evaluated(manifest: Manifest, evaluation: EvaluationRecord) -> list[str]:
+    return [
+        "## News from elsewhere",
+        _left_out(evaluation),
+        "## News kept aside",
+        _kept_aside(manifest, evaluation),
+        _by_corpus(evaluation),
+        "## What it decides",
+        _policy(manifest, evaluation),
+        "## Known failures",
+        "Invented reports, and the same changed so that the facts, or only the words, are others. It sees words:",
+        "\n".join(f"- {record.kind.replace('_', ' ')}: {describe(record)}" for record in manifest.probes),
+        "## What gave the label away",
+        _leaks(manifest),
     ]
-    named = {
-        "accuracy": metrics.accuracy,
-        "F1, false": metrics.f1_false,
-        "F1, real": metrics.f1_real,
-        "Brier score (0 is best)": metrics.brier,
-        "AUC": metrics.auc,
-    }
-    rows += [f"| {name} | {show(estimate)} |" for name, estimate in named.items()]
-    rows += ["", "Corpora, worst AUC first:", "", "| corpus | AUC | accuracy |", "|---|---|---|"]
-    rows += [f"| {name} | {show(row.get('auc'))} | {show(row['accuracy'])} |" for name, row in worst_first(manifest)]
-    rows += ["", _selective(manifest)]
+
+
+# --- corpora ------------------------------------------------------------------------------------------
+
+
+def _corpora(corpora: Sequence[CorpusRecord]) -> str:
+    rows = [
+        "| corpus | real | false | a label is | language | years | licence | rows left out |",
+        "|---|---:|---:|---|---|---|---|---|",
+    ]
+    rows += [
+        _row(
+            corpus.name,
+            f"{corpus.real:,}",
+            f"{corpus.false:,}",
+            corpus.label_means or "not said",
+            ", ".join(corpus.languages) or "not said",
+            _years(corpus),
+            corpus.licence or "not said",
+            ", ".join(f"{reason} {count:,}" for reason, count in sorted(corpus.dropped.items()) if count) or "none",
+        )
+        for corpus in corpora
+    ]
+    cited = [f"- {corpus.name}: {corpus.cite}." for corpus in corpora if corpus.cite]
+    return "\n".join([*rows, "", *cited] if cited else rows)
+
+
+def _years(corpus: CorpusRecord) -> str:
+    if corpus.first_year is None:
+        return "not said"
+    return (
+        str(corpus.first_year) if corpus.first_year == corpus.last_year else f"{corpus.first_year}-{corpus.last_year}"
+    )
+
+
+def _leaks(manifest: Manifest) -> str:
+    blocked = ", ".join(manifest.blocked_words)
+    lines = [
+        f"Masked in training and in serving: {', '.join(manifest.masks) or 'nothing'}. "
+        f"Words that no term of the model holds: {blocked or 'none'}."
+    ]
+    if not manifest.leaks:
+        return "\n".join([*lines, "", "The audit found nothing, or was left out."])
+    rows = ["", "| corpus | what | in real | in false | AUC alone | remedy |", "|---|---|---:|---:|---:|---|"]
+    by_corpus: dict[str, list[LeakRecord]] = {}
+    for leak in manifest.leaks:
+        by_corpus.setdefault("between corpora" if leak.kind == "sign_flip" else leak.corpus, []).append(leak)
+    for corpus, leaks in by_corpus.items():
+        worst = sorted(leaks, key=lambda leak: -abs(leak.auc - 0.5))
+        rows += [
+            _row(
+                corpus,
+                f"{leak.kind}, {leak.where}: {leak.name}",
+                _share(leak.real_share),
+                _share(leak.false_share),
+                f"{leak.auc:.3f}",
+                leak.remedy,
+            )
+            for leak in worst[:MOST_LEAKS]
+        ]
+        if len(leaks) > MOST_LEAKS:
+            rows.append(_row(corpus, f"and {len(leaks) - MOST_LEAKS} more, in `manifest.json`", "", "", "", ""))
+    return "\n".join(lines + rows)
+
+
+# --- figures ------------------------------------------------------------------------------------------
+
+
+def _left_out(evaluation: EvaluationRecord) -> str:
+    if not evaluation.left_out:
+        return "It was not measured by leaving corpora out: there is one only, or that was left out."
+    rows = [
+        "Each corpus, and those of its family, judged by a model fitted in the same way on all others. **This is what "
+        "to expect on news from elsewhere.** Worst first; brackets are 95 % intervals, clustered by source where "
+        "sources are known.",
+        "",
+        "| corpus | AUC | balanced accuracy | ECE | decided | right when *false* | right when *real* |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    found = [
+        (name, figures, record.policies[name])
+        for record in evaluation.left_out
+        for name, figures in record.figures.items()
+    ]
+    for name, figures, policy in sorted(found, key=lambda each: each[1].auc.value if each[1].auc else 2.0):
+        shown = (figures.auc, figures.balanced_accuracy, figures.ece, *_selective(policy))
+        rows.append(_row(name, *map(show, shown)))
+    return "\n".join([*rows, "", f"Mean AUC, every corpus counting the same: {show(evaluation.left_out_mean_auc)}."])
+
+
+def _selective(policy: PolicyFiguresRecord) -> tuple[EstimateRecord | None, ...]:
+    return policy.coverage, policy.precision_false, policy.precision_real
+
+
+def _kept_aside(manifest: Manifest, evaluation: EvaluationRecord) -> str:
+    split, references = manifest.split, dict(sorted(evaluation.references.items()))
+    apart = [name for name, is_apart in split.sources_apart.items() if is_apart]
+    how = (
+        "No near copy stands on both sides"
+        + (f", and no source of {', '.join(apart)}" if apart else "")
+        + "; of each corpus as many false as real articles are judged"
+        if split.kind == "grouped"
+        else "They were drawn at random, so that articles of one outlet stand on both sides: these figures flatter"
+    )
+    rows = [
+        f"{split.held_out:,} articles were judged (seed {split.seed}), {split.fitted:,} fitted on. {how}. Beside the "
+        "model stand rows that know next to nothing.",
+        "",
+        "| " + " | ".join(["figure", "model", *references]) + " |",
+        "|---" * (2 + len(references)) + "|",
+    ]
+    judged: list[FiguresRecord] = [evaluation.held_out, *references.values()]
+    rows += [
+        _row(
+            figure.label,
+            show(getattr(judged[0], figure.name)),
+            *(_value(getattr(each, figure.name)) for each in judged[1:]),
+        )
+        for figure in FIGURES
+    ]
     return "\n".join(rows)
+
+
+def _by_corpus(evaluation: EvaluationRecord) -> str:
+    rows = [
+        "Corpora and languages, worst AUC first:",
+        "",
+        "| | AUC | accuracy | ECE | decided | right when *false* | right when *real* |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, figures in _worst_first(evaluation.by_corpus.items()):
+        shown = (figures.auc, figures.accuracy, figures.ece, *_selective(evaluation.policy_by_corpus[name]))
+        rows.append(_row(name, *map(show, shown)))
+    for name, figures in _worst_first(evaluation.by_language.items()):
+        rows.append(_row(f"language {name}", show(figures.auc), show(figures.accuracy), show(figures.ece), "", "", ""))
+    return "\n".join(rows)
+
+
+def _worst_first(rows: Iterable[tuple[str, FiguresRecord]]) -> list[tuple[str, FiguresRecord]]:
+    """One without an AUC (a class is missing) stands last."""
+    return sorted(rows, key=lambda row: row[1].auc.value if row[1].auc else 2.0)
 
 
 def worst_first(manifest: Manifest) -> list[tuple[str, dict[str, EstimateRecord]]]:
@@ -69,32 +211,45 @@ def worst_first(manifest: Manifest) -> list[tuple[str, dict[str, EstimateRecord]
     return sorted(figures, key=lambda item: item[1]["auc"].value if "auc" in item[1] else 2.0)
 
 
-def _selective(manifest: Manifest) -> str:
-    selective = manifest.metrics.selective
-    policy = manifest.policy
+def _policy(manifest: Manifest, evaluation: EvaluationRecord) -> str:
+    policy, found = manifest.policy, evaluation.policy
+    limits = {"": (policy.false_below, policy.real_above)}
+    limits |= {f"{name}: ": (each.false_below, each.real_above) for name, each in policy.by_language.items()}
+    said = "; ".join(f"{name}false below {low:.3f}, real above {high:.3f}" for name, (low, high) in limits.items())
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in found.reasons.items()) or "none"
     return (
-        f"With the default policy (false below {policy.false_below:.3f}, real above {policy.real_above:.3f}, at least "
-        f"{policy.minimum_words} words of which {policy.minimum_known_share:.0%} known) it decides "
-        f"{show(selective.coverage)} of the {selective.texts:,} held-out articles that the thresholds were not set on; "
-        f"of those called false {show(selective.precision_false)} were false, of those called real "
-        f"{show(selective.precision_real)} were real."
+        f"The default policy ({said}; at least {policy.minimum_words} words, of which "
+        f"{policy.minimum_known_share:.0%} known) decides {show(found.coverage)} of the articles kept aside; of those "
+        f"called false {show(found.precision_false)} were false, of those called real {show(found.precision_real)} "
+        f"were real. Reasons for no decision: {reasons}. {evaluation.called_elsewhere:.1%} of the articles were called "
+        "out of scope or of an unsupported language."
     )
 
 
 def _limits(manifest: Manifest) -> str:
-    lines = [
-        "- The split is random: articles of the same outlet stand on both sides, so these figures flatter. "
-        "On news from elsewhere expect far less.",
-        "- What gives the label away in a corpus (datelines, outlet names, boilerplate) is "
-        + ("masked as listed above." if manifest.masks else "not masked in this model."),
-        "- Corpora and classes weigh the same in fitting, so `p_real` supposes that real and false news are about "
-        "equally common; where they are not, it is off by that prior."
-        if manifest.recipe != "deployed"
-        else "- Probabilities are those of the forest, not calibrated.",
-    ]
+    lines = ["- It knows words, not facts: see `docs/explanation/known-failures.md`."]
+    if manifest.calibration is not None:
+        lines.append(
+            f"- `p_real` supposes that {manifest.calibration.prevalence:.0%} of the news is false. Say `prevalence` "
+            "where you know better."
+        )
+    else:
+        lines.append("- Its probabilities are not calibrated.")
     if manifest.not_compiled_because:
         lines.append(f"- It has no compiled scorer ({manifest.not_compiled_because}) and is served by unpickling.")
     return "\n".join(lines)
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}"
+
+
+def _value(estimate: EstimateRecord | None) -> str:
+    return "" if estimate is None else f"{estimate.value:.3f}"
 
 
 def show(estimate: EstimateRecord | None) -> str:

@@ -12,6 +12,8 @@ from sklearn.pipeline import Pipeline
 from falsetrue.bundle.foreign import check_classes
 from falsetrue.bundle.scorer import LARGEST_NGRAM, Header, Tensors, make_terms, to_bytes
 from falsetrue.errors import CannotCompileError
+from falsetrue.model.fitting import MaskingTransformer
+from falsetrue.model.scope import NewsMeasure
 
 #: What the compiled vectorizer does; any other value of these parameters is refused.
 _EXPECTED = {
@@ -29,9 +31,13 @@ _EXPECTED = {
 }
 
 
-def compile_pipeline(pipeline: Pipeline) -> bytes:
-    """The scorer blob of a fitted pipeline; raises :class:`CannotCompileError` naming what has no compiled form."""
+def compile_pipeline(pipeline: Pipeline, news: NewsMeasure | None = None) -> bytes:
+    """The scorer blob of a fitted pipeline, with what tells news from other texts where that was fitted.
+
+    Raises :class:`CannotCompileError` naming what has no compiled form.
+    """
     steps = [step for _, step in pipeline.steps]
+    masks = list(steps.pop(0).masks) if type(steps[0]) is MaskingTransformer else []
     # Exactly these types: a subclass may do anything else.
     if len(steps) != 2 or type(steps[0]) is not TfidfVectorizer:  # noqa: PLR2004 - vectorizer and classifier
         names = ", ".join(type(step).__name__ for step in steps)
@@ -42,9 +48,14 @@ def compile_pipeline(pipeline: Pipeline) -> bytes:
     fields, head = _head(classifier)
     smallest, largest = vectorizer.ngram_range
     header = Header(
-        smallest_ngram=smallest, largest_ngram=largest, sublinear_tf=bool(vectorizer.sublinear_tf), **fields
+        smallest_ngram=smallest,
+        largest_ngram=largest,
+        sublinear_tf=bool(vectorizer.sublinear_tf),
+        masks=masks,
+        news_intercept=news.intercept if news else 0.0,
+        **fields,
     )
-    return to_bytes(header, tensors | head)
+    return to_bytes(header, tensors | head | ({"news_weights": news.weights} if news else {}))
 
 
 def _vectorizer_tensors(vectorizer: TfidfVectorizer) -> Tensors:

@@ -94,7 +94,7 @@ def check_golden(manifest: Manifest, scorer: Scorer) -> float:
             f"model {manifest.name} was proved on other golden texts than this version has; train it again"
         )
     expected = np.array(manifest.golden_p_real)
-    return compare(expected, scorer.score(golden_texts()).p_real, "the scorer and the manifest")
+    return compare(expected, scorer.p_real(golden_texts()), "the scorer and the manifest")
 
 
 def compare(expected: Floats, found: Floats, what: str) -> float:

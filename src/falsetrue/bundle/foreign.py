@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from falsetrue.bundle.scorer import Scores
+from falsetrue.bundle.scorer import Floats, Scores
 from falsetrue.errors import BundleDamagedError, BundleError, MissingExtraError
 from falsetrue.features.words import words
 
@@ -21,10 +21,14 @@ class EstimatorScorer:
         self._estimator = estimator
 
     def score(self, texts: Sequence[str]) -> Scores:
-        """Score texts; the answer keeps their order."""
-        p_real = self._estimator.predict_proba(list(texts))[:, 1] if texts else np.empty(0)
+        """Probabilities and word counts; the answer keeps the order of the texts."""
         counts = [len(words(text)) for text in texts]
-        return Scores(p_real=np.asarray(p_real, dtype=np.float64), words=counts, known_words=counts)
+        return Scores(p_real=self.p_real(texts), words=counts, known_words=counts)
+
+    def p_real(self, texts: Sequence[str]) -> Floats:
+        """The probabilities alone, shape (n,)."""
+        p_real = self._estimator.predict_proba(list(texts))[:, 1] if texts else np.empty(0)
+        return np.asarray(p_real, dtype=np.float64)
 
 
 def check_classes(estimator: Any) -> None:

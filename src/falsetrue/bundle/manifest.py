@@ -2,17 +2,21 @@
 
 import hashlib
 import re
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from falsetrue.errors import BundleDamagedError, BundleFormatError, InputError, PolicyError
-from falsetrue.model.decision import Outcome, Policy
+from falsetrue.model.decision import EVEN, Outcome, Policy, Thresholds
+from falsetrue.model.figures import EstimateRecord, FiguresRecord, PolicyFiguresRecord, Record
+from falsetrue.model.probing import ProbeRecord
 
 #: Format of a bundle. To change it: raise the number, keep a tested reader for the older one,
 #: and describe the step in ``docs/reference/bundle.md``.
-FORMAT = 1
+FORMAT = 2
+_READABLE_FORMATS = (1, 2)
 MANIFEST = "manifest.json"
 SCORER = "scorer.safetensors"
 ESTIMATOR = "model_final.joblib"
@@ -21,10 +25,6 @@ CARD = "card.md"
 #: What the model that comes with the package is asked for by; no other may be called so.
 SHIPPED = "shipped"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of the parts of a manifest."""
 
 
 class FileRecord(Record, frozen=True, kw_only=True):
@@ -41,6 +41,13 @@ class CorpusRecord(Record, frozen=True, kw_only=True):
     files: dict[str, FileRecord]  #: by file name
     real: int  #: articles kept
     false: int
+    family: str | None = None  #: corpora of one family are left out together; since format 2
+    label_means: str | None = None  #: whose word a label is
+    licence: str | None = None
+    cite: str | None = None
+    languages: list[str] = []  #: BCP 47, those of at least 1 % of the articles
+    first_year: int | None = None  #: of the articles that have a day
+    last_year: int | None = None
     dropped: dict[str, int]  #: rows left out, by reason
 
 
@@ -51,14 +58,8 @@ class SplitRecord(Record, frozen=True, kw_only=True):
     seed: int
     fitted: int
     held_out: int
-
-
-class EstimateRecord(Record, frozen=True, kw_only=True):
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
+    known_outlets: int = 0  #: articles kept aside of outlets that were fitted on; since format 2
+    sources_apart: dict[str, bool] = {}  #: by corpus, whether no source stands on both sides; since format 2
 
 
 class SelectiveRecord(Record, frozen=True, kw_only=True):
@@ -83,6 +84,13 @@ class MetricsRecord(Record, frozen=True, kw_only=True):
     by_corpus: dict[str, dict[str, EstimateRecord]]  #: corpus -> accuracy, auc
 
 
+class ThresholdsRecord(Record, frozen=True, kw_only=True):
+    """Thresholds of one language."""
+
+    false_below: float
+    real_above: float
+
+
 class PolicyRecord(Record, frozen=True, kw_only=True):
     """The default policy."""
 
@@ -90,13 +98,80 @@ class PolicyRecord(Record, frozen=True, kw_only=True):
     version: int
     false_below: float
     real_above: float
+    by_language: dict[str, ThresholdsRecord] = {}
+    languages: list[str] = []  #: BCP 47; a text in another language is not decided; empty: any
     minimum_words: int
     minimum_known_share: float
+    minimum_news_log_odds: float | None = None  #: since format 2
     actions: dict[Outcome, str]
 
     def policy(self) -> Policy:
         """The policy itself."""
-        return Policy(**msgspec.structs.asdict(self))
+        fields = msgspec.structs.asdict(self)
+        by_language = {
+            language: Thresholds(false_below=record.false_below, real_above=record.real_above)
+            for language, record in self.by_language.items()
+        }
+        return Policy(**fields | {"by_language": by_language, "languages": tuple(self.languages)})
+
+
+def policy_record(policy: Policy) -> PolicyRecord:
+    """How a policy is written down."""
+    return msgspec.convert(asdict(policy), PolicyRecord)
+
+
+class CalibrationRecord(Record, frozen=True, kw_only=True):
+    """How scores became probabilities."""
+
+    method: str
+    prevalence: float  #: share, in (0, 1), of false news that the probabilities suppose
+
+
+class LeftOutRecord(Record, frozen=True, kw_only=True):
+    """A model fitted in the same way on all corpora but some, judged on those."""
+
+    family: str  #: what leaves together
+    corpora: list[str]
+    fitted: int  #: articles that it was fitted on
+    figures: dict[str, FiguresRecord]  #: by corpus
+    policies: dict[str, PolicyFiguresRecord]  #: by corpus, what the default policy decides
+
+
+class KnownOutletsRecord(Record, frozen=True, kw_only=True):
+    """What a model is worth on articles of outlets that it learnt from, near copies of what it learnt left out."""
+
+    figures: FiguresRecord
+    policy: PolicyFiguresRecord
+
+
+class EvaluationRecord(Record, frozen=True, kw_only=True):
+    """What a model is worth beyond its own corpora's outlets, days and makers; since format 2."""
+
+    held_out: FiguresRecord  #: on the articles kept aside
+    policy: PolicyFiguresRecord  #: what the default policy decides of them
+    by_corpus: dict[str, FiguresRecord]
+    policy_by_corpus: dict[str, PolicyFiguresRecord]
+    by_language: dict[str, FiguresRecord]  #: as the files name it; empty for one language
+    called_elsewhere: float  #: share of them called out of scope or of an unsupported language, in [0, 1]
+    known_outlets: KnownOutletsRecord | None = None  #: ``None`` where no corpus names its outlets
+    references: dict[str, FiguresRecord] = {}  #: on the same articles, by name of the reference row
+    left_out: list[LeftOutRecord] = []  #: empty for a single corpus
+    left_out_mean_auc: EstimateRecord | None = None  #: mean over corpora, each counting the same
+
+
+class LeakRecord(Record, frozen=True, kw_only=True):
+    """Something that gave the label away, found before fitting."""
+
+    corpus: str
+    kind: str
+    where: str  #: in the article
+    name: str
+    real_share: float  #: share of the real articles that have it
+    false_share: float
+    auc: float  #: of it alone
+    seen: bool  #: whether words in lower case can show it to a model, were it not masked
+    masks: list[str]  #: those that blank it
+    remedy: str  #: for people
 
 
 class Manifest(Record, frozen=True, kw_only=True):
@@ -112,17 +187,27 @@ class Manifest(Record, frozen=True, kw_only=True):
     not_compiled_because: str | None = None
     classes: dict[str, str] = msgspec.field(default_factory=lambda: {"0": "false", "1": "real"})
     languages: list[str]  #: BCP 47, as whoever trained it declared
-    masks: list[str] = []  #: applied alike in training and serving; none in this version
+    masks: list[str] = []  #: names of the masks laid over every text, in training and in serving alike
+    blocked_words: list[str] = []  #: words that stand in no term of the model, because they name outlets
     filters: list[str]  #: which rows were left out
     corpora: list[CorpusRecord]
     split: SplitRecord
     metrics: MetricsRecord
+    evaluation: EvaluationRecord | None = None  #: since format 2
+    leaks: list[LeakRecord] = []  #: since format 2
+    probes: list[ProbeRecord] = []  #: known failures, tried; since format 2
+    calibration: CalibrationRecord | None = None  #: since format 2
     policy: PolicyRecord
     golden_p_real: list[float]  #: what the model says of the golden texts, in their order
     golden_sha256: str  #: of those texts
     libraries: dict[str, str]
     files: dict[str, FileRecord]  #: every other file of the bundle
     content_sha256: str = ""  #: over all of the above but the two times; empty until sealed
+
+    @property
+    def trained_prevalence(self) -> float:
+        """Share of false news that the probabilities suppose; a half where nobody wrote it down."""
+        return EVEN if self.calibration is None else self.calibration.prevalence
 
 
 def fingerprint(content: bytes) -> FileRecord:
@@ -143,35 +228,46 @@ def seal(manifest: Manifest, now: datetime) -> Manifest:
 
 def content_digest(manifest: Manifest) -> str:
     """SHA-256 over the manifest without its times and without this digest."""
-    bare = msgspec.structs.replace(manifest, version="", created_at="", content_sha256="")
-    return hashlib.sha256(encode(bare)).hexdigest()
+    return _digest(msgspec.json.decode(encode(manifest)))
+
+
+def _digest(written: dict[str, Any]) -> str:
+    """The same of a manifest as it is written, whatever its format."""
+    bare = written | dict.fromkeys(("version", "created_at", "content_sha256"), "")
+    return hashlib.sha256(_readable(msgspec.json.encode(bare))).hexdigest()
 
 
 def encode(record: Record | Any) -> bytes:
     """JSON that people can read, always the same for the same record."""
-    return msgspec.json.format(msgspec.json.encode(record, order="deterministic"), indent=2) + b"\n"
+    return _readable(msgspec.json.encode(record, order="deterministic"))
+
+
+def _readable(compact: bytes) -> bytes:
+    return msgspec.json.format(compact, indent=2) + b"\n"
 
 
 def decode(content: bytes) -> Manifest:
-    """Read a manifest.
+    """Read a manifest of this format or an older one.
 
     Raises :class:`BundleFormatError` for a format that this version does not know and
     :class:`BundleDamagedError` for anything that is not the sealed bytes.
     """
     try:
-        number = msgspec.json.decode(content, type=dict[str, Any]).get("format")
+        written = msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleDamagedError("manifest.json is not the JSON that was written") from error
-    if number != FORMAT:
+    number = written.get("format")
+    if number not in _READABLE_FORMATS:
         raise BundleFormatError(
-            f"the bundle has format {number!r}; this version reads format {FORMAT}: upgrade falsetrue, or train again"
+            f"the bundle has format {number!r}; this version reads formats 1 to {FORMAT}: "
+            "upgrade falsetrue, or train again"
         )
     try:
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BundleDamagedError("manifest.json does not have the fields of format 1") from error
-    sealed = manifest.content_sha256 == content_digest(manifest) and encode(manifest) == content
-    if not sealed or not _named_after(manifest):
+        raise BundleDamagedError(f"manifest.json does not have the fields of format {number}") from error
+    is_as_written = _readable(msgspec.json.encode(written)) == content
+    if not is_as_written or manifest.content_sha256 != _digest(written) or not _named_after(manifest):
         raise BundleDamagedError("manifest.json was changed after it was sealed")
     _check(manifest)
     return manifest

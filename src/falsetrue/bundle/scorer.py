@@ -5,7 +5,7 @@ Nothing here unpickles, opens files or needs scikit-learn. The blob is the safet
 number is checked here before it is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,14 +15,19 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from falsetrue.errors import BundleDamagedError, BundleFormatError
+from falsetrue.errors import BundleDamagedError, BundleFormatError, InputError
+from falsetrue.features.languages import languages_of
 from falsetrue.features.vocabulary import Vocabulary
+from falsetrue.model.decision import TextScore
+from falsetrue.news.masking import Masker
 
 Floats = NDArray[np.float64]
 Tensors = dict[str, NDArray[Any]]
 
 #: Format of the blob; raised with every change that an older reader would misread.
-SCORER_FORMAT = 1
+#: 1: neither masks nor a measure of how much a text is like news. 2: both, where the header and the arrays say so.
+SCORER_FORMAT = 2
+_READABLE_FORMATS = (1, 2)
 #: Words in the longest n-gram that the format knows.
 LARGEST_NGRAM = 3
 #: Texts counted at a time, so that memory stays bounded whatever the batch.
@@ -40,6 +45,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     intercept: float = 0.0  #: linear: added to the weighted sum, giving the decision value
     slope: float = 1.0  #: linear: ``p_real = sigmoid(slope * decision + offset)``
     offset: float = 0.0
+    masks: list[str] = []  #: names of the masks laid over a text before its words are counted
+    news_intercept: float = 0.0  #: added to the sum weighted by ``news_weights``, where there are any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +56,49 @@ class Scores:
     p_real: Floats  #: shape (n,), in [0, 1]
     words: list[int]  #: number of words
     known_words: list[int]  #: how many of them the model's vocabulary holds
+    languages: list[str] | None = None  #: BCP 47 or ``und``; ``None`` where nobody looked
+    news_log_odds: Floats | None = None  #: shape (n,), that it is news at all; ``None``: no such measure
+    halves: Floats | None = None  #: shape (n, 2), ``p_real`` of the first and the second half of the words alone
+
+    def rows(self, positions: NDArray[np.int64]) -> "Scores":
+        """The scores of some of the texts."""
+        languages = self.languages
+        return Scores(
+            p_real=self.p_real[positions],
+            words=[self.words[at] for at in positions],
+            known_words=[self.known_words[at] for at in positions],
+            languages=None if languages is None else [languages[at] for at in positions],
+            news_log_odds=None if self.news_log_odds is None else self.news_log_odds[positions],
+            halves=None if self.halves is None else self.halves[positions],
+        )
+
+    def each(self) -> list[TextScore]:
+        """The same, text by text."""
+        count = len(self.words)
+        nothing: list[None] = [None] * count
+        columns = (
+            self.p_real.tolist(),
+            self.words,
+            self.known_words,
+            nothing if self.languages is None else self.languages,
+            nothing if self.news_log_odds is None else self.news_log_odds.tolist(),
+            nothing if self.halves is None else map(tuple, self.halves.tolist()),
+        )
+        return [
+            TextScore(p_real=p, words=w, known_words=k, language=language, news_log_odds=news, halves=halves)
+            for p, w, k, language, news, halves in zip(*columns, strict=True)
+        ]
 
 
 class Scorer(Protocol):
     """Anything that scores texts."""
 
     def score(self, texts: Sequence[str]) -> Scores:
-        """Score texts; the answer keeps their order."""
+        """Everything that a verdict may depend on; the answer keeps the order of the texts."""
+        ...
+
+    def p_real(self, texts: Sequence[str]) -> Floats:
+        """The probabilities alone, shape (n,)."""
         ...
 
 
@@ -68,18 +111,21 @@ class Features:
     terms: NDArray[np.int64]
     values: Floats  #: each row has Euclidean length 1, or no value at all
 
+    def weighted_sum(self, weights: Floats) -> Floats:
+        """Sum of values times weights by term, shape (count,)."""
+        return np.bincount(self.rows, self.values * weights[self.terms], self.count)
+
 
 class LinearHead:
     """A weighted sum and a sigmoid."""
 
     def __init__(self, header: Header, tensors: Tensors) -> None:
         self._header = header
-        self._weights = tensors["weights"]
+        self.weights: Floats = tensors["weights"]
 
     def p_real(self, features: Features) -> Floats:
         """Probabilities, shape (n,)."""
-        products = features.values * self._weights[features.terms]
-        decision = np.bincount(features.rows, products, features.count) + self._header.intercept
+        decision = features.weighted_sum(self.weights) + self._header.intercept
         return sigmoid(self._header.slope * decision + self._header.offset)
 
 
@@ -137,33 +183,93 @@ class CompiledScorer:
     """A TF-IDF vectorizer and a classifier head, read from a blob."""
 
     def __init__(self, header: Header, tensors: Tensors) -> None:
-        self._header = header
-        self._vocabulary = Vocabulary(tensors["terms"], header.largest_ngram)
-        self._idf: Floats = tensors["idf"]
-        self._head = LinearHead(header, tensors) if header.head == "linear" else ForestHead(header, tensors)
+        self.header = header
+        self.vocabulary = Vocabulary(tensors["terms"], header.largest_ngram)
+        self.idf: Floats = tensors["idf"]
+        self.head = LinearHead(header, tensors) if header.head == "linear" else ForestHead(header, tensors)
+        self._news_weights: Floats | None = tensors.get("news_weights")
+        self.masker = Masker(header.masks)
+
+    def p_real(self, texts: Sequence[str]) -> Floats:
+        """The probabilities alone, shape (n,)."""
+        p_real = np.empty(len(texts))
+        for start in range(0, len(texts), CHUNK):
+            p_real[start : start + CHUNK] = self.head.p_real(self._count(texts[start : start + CHUNK]).features())
+        return p_real
 
     def score(self, texts: Sequence[str]) -> Scores:
-        """Score texts; the answer keeps their order."""
-        p_real = np.empty(len(texts))
-        word_counts: list[int] = []
-        known: list[int] = []
-        for start in range(0, len(texts), CHUNK):
-            features = self._features(texts[start : start + CHUNK], word_counts, known)
-            p_real[start : start + CHUNK] = self._head.p_real(features)
-        return Scores(p_real=p_real, words=word_counts, known_words=known)
+        """Everything that a verdict may depend on; the answer keeps the order of the texts."""
+        parts = [self._score(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)]
+        return _joined(parts or [self._score([])], has_news=self._news_weights is not None)
 
-    def _features(self, texts: Sequence[str], word_counts: list[int], known: list[int]) -> Features:
-        numbers = self._vocabulary.numbers(texts, word_counts)
-        rows = np.repeat(np.arange(len(texts)), np.array(word_counts[-len(texts) :]) + 1)
-        single = self._vocabulary.single[numbers]
-        is_known = single >= 0
-        known += np.bincount(rows[numbers >= 0], minlength=len(texts)).tolist()
-        width = self._vocabulary.size
-        header = self._header
-        keys = [rows[is_known] * width + single[is_known]] if header.smallest_ngram == 1 else []
-        for places, columns in self._vocabulary.ngrams(numbers, header.smallest_ngram, header.largest_ngram):
-            keys.append(rows[places] * width + columns)
-        return self._weigh(len(texts), keys[0] if len(keys) == 1 else np.concatenate(keys))
+    def _score(self, texts: Sequence[str]) -> Scores:
+        counted = self._count(texts)
+        features = counted.features()
+        return Scores(
+            p_real=self.head.p_real(features),
+            words=counted.words.tolist(),
+            known_words=counted.known_words().tolist(),
+            languages=languages_of(texts, counted.function_words(), counted.words),
+            news_log_odds=self._news_log_odds(features),
+            halves=self.head.p_real(counted.features(halves=True)).reshape(len(texts), 2),
+        )
+
+    def _news_log_odds(self, features: Features) -> Floats | None:
+        if self._news_weights is None:
+            return None
+        return features.weighted_sum(self._news_weights) + self.header.news_intercept
+
+    def _count(self, texts: Sequence[str]) -> "Counted":
+        return Counted(self, [self.masker.mask(text) for text in texts] if self.header.masks else texts)
+
+
+class Counted:
+    """The terms of a few texts, found."""
+
+    def __init__(self, scorer: CompiledScorer, texts: Sequence[str]) -> None:
+        self._scorer = scorer
+        word_counts: list[int] = []
+        #: The number of every word, -1 for one in no term, and one -1 behind each text.
+        self._numbers = scorer.vocabulary.numbers(texts, word_counts)
+        self.words = np.array(word_counts, dtype=np.int64)  #: shape (n,)
+        self._rows = np.repeat(np.arange(len(texts)), self.words + 1)
+        #: For each length of n-grams, from the smallest: at which word those start that are terms, and their columns.
+        self.occurrences: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = list(self._find())
+
+    def _find(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """For each length of n-grams: at which word those start that are terms, and their columns."""
+        header, vocabulary = self._scorer.header, self._scorer.vocabulary
+        terms = vocabulary.terms_only(self._numbers)
+        if header.smallest_ngram == 1:
+            single = vocabulary.single[terms]
+            places = np.flatnonzero(single >= 0)
+            yield places, single[places]
+        yield from vocabulary.ngrams(terms, header.smallest_ngram, header.largest_ngram)
+
+    def known_words(self) -> NDArray[np.int64]:
+        """How many words of each text the vocabulary holds, shape (n,)."""
+        known = self._scorer.vocabulary.terms_only(self._numbers) >= 0
+        return np.bincount(self._rows[known], minlength=len(self.words))
+
+    def function_words(self) -> NDArray[np.int64]:
+        """How many of the words of each text are function words of each language, shape (n, languages)."""
+        bits = self._scorer.vocabulary.language_bits[self._numbers]
+        starts = np.cumsum(self.words + 1) - self.words - 1
+        if not len(starts):
+            return np.zeros((0, bits.shape[1]), dtype=np.int64)
+        return np.add.reduceat(bits, starts, axis=0, dtype=np.int64)
+
+    def features(self, *, halves: bool = False) -> Features:
+        """TF-IDF of the terms: a row for each text or, with ``halves``, for each half of the words of each."""
+        rows, count = self._rows, len(self.words)
+        if halves:
+            begin = np.cumsum(self.words + 1) - self.words - 1
+            middle = begin + self.words // 2
+            rows = 2 * rows + (np.arange(len(rows)) >= middle[rows])
+            count = 2 * count
+        size = self._scorer.vocabulary.size
+        keys = [rows[places] * size + columns for places, columns in self.occurrences]
+        return self._weigh(count, np.concatenate(keys))
 
     def _weigh(self, count: int, keys: NDArray[np.int64]) -> Features:
         """TF-IDF of the terms found; a key is ``row * number of terms + term``."""
@@ -171,13 +277,25 @@ class CompiledScorer:
         is_first = np.ones(len(keys), dtype=bool)
         np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
         starts = np.flatnonzero(is_first)
-        rows, terms = np.divmod(keys[starts], self._vocabulary.size)
+        rows, terms = np.divmod(keys[starts], self._scorer.vocabulary.size)
         frequency = np.diff(starts, append=len(keys)).astype(np.float64)
-        if self._header.sublinear_tf:
+        if self._scorer.header.sublinear_tf:
             frequency = np.log(frequency) + 1
-        values = frequency * self._idf[terms]
+        values = frequency * self._scorer.idf[terms]
         length = np.sqrt(np.bincount(rows, values * values, count))
         return Features(count=count, rows=rows, terms=terms, values=values / length[rows])
+
+
+def _joined(parts: Sequence[Scores], *, has_news: bool) -> Scores:
+    """The scores of several chunks as one."""
+    return Scores(
+        p_real=np.concatenate([part.p_real for part in parts]),
+        words=[count for part in parts for count in part.words],
+        known_words=[count for part in parts for count in part.known_words],
+        languages=[language for part in parts for language in part.languages or ()],
+        news_log_odds=np.concatenate([part.news_log_odds for part in parts]) if has_news else None,
+        halves=np.concatenate([part.halves for part in parts if part.halves is not None]),
+    )
 
 
 # --- the blob ----------------------------------------------------------------------------------
@@ -185,6 +303,7 @@ class CompiledScorer:
 _DTYPES = {
     "terms": np.uint8,
     "idf": np.float64,
+    "news_weights": np.float64,
     "weights": np.float64,
     "feature": np.int32,
     "threshold": np.float64,
@@ -194,7 +313,7 @@ _DTYPES = {
     "roots": np.int32,
 }
 _NAMES = {
-    "linear": {"terms", "idf", "weights"},
+    "linear": {"terms", "idf", "weights"},  # and, where news is told from other texts, "news_weights"
     "forest": {"terms", "idf", "feature", "threshold", "left", "right", "value", "roots"},
 }
 
@@ -215,7 +334,7 @@ def from_bytes(blob: bytes) -> CompiledScorer:
     _check(header, tensors)
     try:
         return CompiledScorer(header, tensors)
-    except OverflowError as error:
+    except (OverflowError, InputError) as error:
         raise BundleFormatError(f"scorer.safetensors: {error}") from error
 
 
@@ -223,9 +342,9 @@ def _header(blob: bytes) -> Header:
     length = int.from_bytes(blob[:8], "little")
     metadata = msgspec.json.decode(blob[8 : 8 + length], type=dict[str, Any])["__metadata__"]
     written = msgspec.json.decode(metadata["falsetrue"], type=dict[str, Any])
-    if written.get("format", 0) != SCORER_FORMAT:
+    if written.get("format", 0) not in _READABLE_FORMATS:
         raise BundleFormatError(
-            f"scorer.safetensors has format {written.get('format')!r}; this version reads {SCORER_FORMAT}: "
+            f"scorer.safetensors has format {written.get('format')!r}; this version reads 1 to {SCORER_FORMAT}: "
             "upgrade falsetrue or train again"
         )
     return msgspec.convert(written, Header)
@@ -233,7 +352,7 @@ def _header(blob: bytes) -> Header:
 
 def _check(header: Header, tensors: Tensors) -> None:
     """Every name, type, length, index and number."""
-    if header.head not in _NAMES or set(tensors) != _NAMES[header.head]:
+    if header.head not in _NAMES or set(tensors) - {"news_weights"} != _NAMES[header.head]:
         raise BundleDamagedError("scorer.safetensors does not hold the arrays of a known model")
     if not 1 <= header.smallest_ngram <= header.largest_ngram <= LARGEST_NGRAM:
         raise BundleDamagedError("scorer.safetensors asks for n-grams that no model has")
@@ -242,12 +361,12 @@ def _check(header: Header, tensors: Tensors) -> None:
             raise BundleDamagedError(f"scorer.safetensors: array {name!r} has an unexpected type or shape")
         if tensor.dtype == np.float64 and not np.isfinite(tensor).all():
             raise BundleDamagedError(f"scorer.safetensors: array {name!r} holds a number that is not finite")
-    if not np.isfinite([header.intercept, header.slope, header.offset]).all():
+    if not np.isfinite([header.intercept, header.slope, header.offset, header.news_intercept]).all():
         raise BundleDamagedError("scorer.safetensors: a coefficient is not finite")
     terms = _terms(tensors)
     if not terms or len(terms) != len(tensors["idf"]) or len(set(terms)) != len(terms):
         raise BundleDamagedError("scorer.safetensors: vocabulary and weights do not fit together")
-    if header.head == "linear" and len(tensors["weights"]) != len(terms):
+    if any(len(tensors[name]) != len(terms) for name in ("weights", "news_weights") if name in tensors):
         raise BundleDamagedError("scorer.safetensors: vocabulary and weights do not fit together")
     if header.head == "forest":
         _check_forest(tensors, len(terms))

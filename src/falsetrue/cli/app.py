@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from falsetrue import __version__
-from falsetrue.cli import models
+from falsetrue.cli import models, policy
+from falsetrue.cli.audit import audit
 from falsetrue.cli.check import check
+from falsetrue.cli.evaluate import evaluate
 from falsetrue.cli.exit_codes import BAD_INPUT, BAD_MODEL
 from falsetrue.cli.predict import predict
 from falsetrue.cli.serve import serve
@@ -23,17 +25,20 @@ app = typer.Typer(
     name="falsetrue",
     help="Train, save, serve and ask a false / real news classifier that says when it does not know.",
     epilog="Exit codes: 0 done; 2 something given cannot be used; 3 done, but some rows could not be classified; "
-    "4 the model cannot be used.",
+    "4 the model cannot be used; 5 a leak was found, and `audit --fail-on-leak` was asked for.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.command()(train)
+app.command()(audit)
+app.command()(evaluate)
 app.command()(check)
 app.command()(predict)
 app.command()(serve)
 app.add_typer(models.app, name="models")
+app.add_typer(policy.app, name="policy")
 
 
 def _version(wanted: bool) -> None:

@@ -104,3 +104,15 @@ def trust(model: Annotated[str, typer.Argument(metavar="MODEL")], as_json: AsJso
         print_json({"name": manifest.name, "version": manifest.version, "trusted": True})
         return
     typer.echo(f"{manifest.name}@{manifest.version}: its model_final.joblib may be unpickled")
+
+
+@app.command()
+def card(model: Named = None) -> None:
+    """Print the model card: what the model is for, what it learnt from, what it is worth and where it fails."""
+    from falsetrue.bundle.folder import open_bundle
+    from falsetrue.bundle.manifest import CARD
+    from falsetrue.registry.folder import find_model
+    from falsetrue.settings import load_settings
+
+    bundle = open_bundle(find_model(model, load_settings().models_folder), keep=(CARD,))
+    typer.echo(bundle.contents[CARD].decode(), nl=False)

@@ -22,3 +22,24 @@ Title = Annotated[
         "--title", metavar="COLUMN", help="The column that holds the title; nothing: 'title' if there is one."
     ),
 ]
+Label = Annotated[str, typer.Option("--label", metavar="COLUMN", help="The column that holds the label.")]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--source", metavar="COLUMN", help="The column that names the outlet; nothing: 'source' if there is one."
+    ),
+]
+Date = Annotated[
+    str | None,
+    typer.Option("--date", metavar="COLUMN", help="The column that holds the day; nothing: 'date' if there is one."),
+]
+Rows = Annotated[
+    int | None,
+    typer.Option(
+        "--rows", metavar="N", min=2, help="Articles of a corpus at most, half of each class as far as there are."
+    ),
+]
+About = Annotated[
+    str | None,
+    typer.Option("--about", help="A TOML file that says what is known of each corpus, as its family."),
+]

@@ -1,5 +1,6 @@
 """``falsetrue predict``."""
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,13 +9,15 @@ import typer
 from falsetrue.cli.exit_codes import SOME_ROWS
 from falsetrue.cli.options import AsJson, Model, PolicyName, Replace, Text, Title
 from falsetrue.cli.output import Bar, print_error, print_json
+from falsetrue.cli.policy import cautions
 from falsetrue.errors import InputError
 
 if TYPE_CHECKING:
-    from falsetrue.jobs.predict import Summary
+    from falsetrue.jobs.predict import EstimatedPrevalence, Summary
 
 #: Bad rows reported one by one; the rest are counted.
 REPORTED = 20
+_ESTIMATE = "estimate"
 
 
 def predict(
@@ -24,6 +27,9 @@ def predict(
     title: Title = None,
     model: Model = None,
     policy: PolicyName = None,
+    prevalence: Annotated[
+        str | None, typer.Option(help="Share of false news in the file, as 0.05; estimate: from a first reading.")
+    ] = None,
     keep_text: Annotated[bool, typer.Option("--keep-text", help="Give title and text back as well.")] = False,
     input_format: Annotated[
         str | None, typer.Option("--input-format", help="csv or jsonl, for standard input.")
@@ -41,7 +47,7 @@ def predict(
     its error, and the others are classified; the exit code is then 3. The output appears only
     when it is complete.
     """
-    from falsetrue.jobs.predict import Prediction
+    from falsetrue.jobs.predict import Prediction, estimate_prevalence
     from falsetrue.jobs.predict import predict as run
     from falsetrue.settings import load_settings
     from falsetrue.wiring import load_classifier
@@ -52,6 +58,7 @@ def predict(
         destination=output,
         text=text,
         title=title,
+        prevalence=None if prevalence in (None, _ESTIMATE) else _parse_prevalence(prevalence),
         keep_text=keep_text,
         replace=replace,
         source_format=input_format,
@@ -59,6 +66,8 @@ def predict(
         delimiter=delimiter,
     )
     classifier = load_classifier(load_settings(), model)
+    chosen = classifier.policies.find(policy)
+    estimated = None
     reported = 0
 
     def report(line: int, problem: str) -> None:
@@ -69,17 +78,26 @@ def predict(
 
     started = time.perf_counter()
     with Bar(quiet=as_json) as bar:
-        summary = run(prediction, classifier, classifier.policies.find(policy), progress=bar, report=report)
+        if prevalence == _ESTIMATE:
+            estimated = estimate_prevalence(prediction, classifier, chosen, progress=bar)
+            prediction = dataclasses.replace(prediction, prevalence=estimated.value)
+        summary = run(prediction, classifier, chosen, progress=bar, report=report)
     seconds = time.perf_counter() - started
     if reported > REPORTED:
         print_error(f"falsetrue: {source}: {reported - REPORTED} more rows could not be classified")
-    _say(summary, output, seconds, as_json=as_json)
+    for caution in cautions(classifier, chosen, prediction.prevalence):
+        print_error(f"falsetrue: {caution}")
+    _say(summary, output, seconds, estimated, as_json=as_json)
     if summary.bad_rows:
         raise typer.Exit(SOME_ROWS)
 
 
-def _say(summary: "Summary", output: str, seconds: float, *, as_json: bool) -> None:
+def _say(
+    summary: "Summary", output: str, seconds: float, estimated: "EstimatedPrevalence | None", *, as_json: bool
+) -> None:
     """What came of it; on standard error where the rows themselves went to standard output."""
+    if estimated is not None and not as_json:
+        typer.echo(_describe_estimate(estimated), err=output == "-")
     if as_json:
         said: dict[str, Any] = {
             "output": output,
@@ -88,6 +106,8 @@ def _say(summary: "Summary", output: str, seconds: float, *, as_json: bool) -> N
             "bad_rows": summary.bad_rows,
             "text_bytes": summary.bytes,
             "seconds": seconds,
+            "prevalence": summary.prevalence,
+            "estimated_prevalence": estimated,
         }
         print_json(said, to_error=output == "-")
     elif output != "-":
@@ -96,6 +116,28 @@ def _say(summary: "Summary", output: str, seconds: float, *, as_json: bool) -> N
             f"{output}: {summary.rows:,} rows; {labels}; not classified {summary.bad_rows:,}; "
             f"{summary.bytes / 1e6 / seconds:.1f} MB/s of text"
         )
+
+
+def _describe_estimate(estimated: "EstimatedPrevalence") -> str:
+    by_scores, by_calls = estimated.by_scores, estimated.by_calls
+    said = (
+        f"share of false news: {by_scores.value:.3f} ({by_scores.low:.3f} to {by_scores.high:.3f}) by the scores of "
+        f"{estimated.texts:,} texts; {by_calls.value:.3f} ({by_calls.low:.3f} to {by_calls.high:.3f}) by their labels"
+    )
+    if estimated.agrees:
+        return said
+    return (
+        f"{said}\n  the two disagree: this news differs from the training news in more than that share; trust neither"
+    )
+
+
+def _parse_prevalence(written: str) -> float:
+    from falsetrue.model.prevalence import check_prevalence
+
+    try:
+        return check_prevalence(float(written))
+    except ValueError as error:
+        raise InputError(f"--prevalence {written[:80]!r} is neither a number nor {_ESTIMATE}") from error
 
 
 def _check_formats(source: str, input_format: str | None, output_format: str | None, delimiter: str | None) -> None:

@@ -1,17 +1,19 @@
 """``falsetrue train``."""
 
+from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from falsetrue.cli.options import AsJson, Replace, Text, Title
+from falsetrue.cli.options import About, AsJson, Date, Label, Replace, Rows, Source, Text, Title
 from falsetrue.cli.output import Bar, print_error, print_json
 from falsetrue.errors import FalsetrueError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from falsetrue.bundle.manifest import EstimateRecord, Manifest, MetricsRecord
+    from falsetrue.bundle.manifest import Manifest, MetricsRecord
+    from falsetrue.model.figures import EstimateRecord
 
 
 def train(
@@ -24,12 +26,26 @@ def train(
     fake: Annotated[str | None, typer.Option(help="A file of false news only, as Fake.csv.")] = None,
     text: Text = "text",
     title: Title = None,
-    label: Annotated[str, typer.Option(metavar="COLUMN", help="The column that holds the label.")] = "label",
-    recipe: Annotated[str, typer.Option(help="How the model is made: default or deployed.")] = "default",
+    label: Label = "label",
+    source: Source = None,
+    date: Date = None,
+    recipe: Annotated[str, typer.Option(help="How the model is made: default, plain or deployed.")] = "default",
     name: Annotated[str | None, typer.Option(help="What the model is called; nothing: as the folder.")] = None,
     language: Annotated[
         list[str] | None, typer.Option(help="A language of the news, as en or es; may be repeated.")
     ] = None,
+    about: About = None,
+    block: Annotated[
+        list[str] | None, typer.Option(metavar="WORD", help="A word that no term of the model may hold; repeatable.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="How news is kept aside: grouped or random; nothing: random for the deployed recipe only."),
+    ] = None,
+    rows: Rows = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Neither look for leaks nor fit again without each corpus in turn.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of every random choice.")] = 0,
     replace: Replace = False,
     as_json: AsJson = False,
@@ -48,20 +64,27 @@ def train(
         if error.name and error.name.startswith("falsetrue"):
             raise
         raise MissingExtraError("`falsetrue train`", "train") from error
+    from falsetrue.news.about import read_about
     from falsetrue.news.labelled import Columns
     from falsetrue.settings import load_settings
     from falsetrue.wiring import trust_model
 
     if recipe not in RECIPES:
         raise InputError(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}")
+    if split not in (None, "grouped", "random"):
+        raise InputError(f"there is no split {split!r}; there are grouped and random")
     training = Training(
-        recipe=RECIPES[recipe],
+        recipe=replace_fields(RECIPES[recipe], blocked_words=frozenset(word.lower() for word in block or ())),
         name=name or output.absolute().name,
         files=files or (),
         real=real,
         fake=fake,
-        columns=Columns(text=text, title=title, label=label),
+        columns=Columns(text=text, title=title, label=label, source=source, date=date),
         languages=language or (),
+        about=read_about(about) if about else {},
+        split=split,
+        rows=rows,
+        quick=quick,
         seed=seed,
     )
     with Bar(quiet=as_json) as bar:

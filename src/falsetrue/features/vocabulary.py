@@ -6,13 +6,15 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from falsetrue.features.languages import function_words, language_table
 from falsetrue.features.words import words
 
 
 class Vocabulary:
     """The terms as numbers: words by a dictionary, n-grams by sorted integer keys over the words' numbers.
 
-    A word counts only where it is part of some term. The key of the n-gram ``w1 w2 ...`` is
+    A word counts only where it is part of some term; the function words of all known languages are numbered
+    behind those words, so that one look at each word also tells the language. The key of the n-gram ``w1 w2 ...`` is
     ``(w1 * n + w2) * n + ...`` with n the number of words, so that no n-gram is ever put together as text.
     ``terms`` is UTF-8 with a line feed between terms and a space between the words of one, in column
     order. Raises :class:`OverflowError` where the keys of ``largest``-grams do not fit into 63 bits.
@@ -24,13 +26,16 @@ class Vocabulary:
         last = np.append(np.flatnonzero(breaks == ord("\n")), len(parts) - 1)
         first = np.concatenate([[0], last[:-1] + 1])
         self.size = len(last)
-        self._number = {word: number for number, word in enumerate(dict.fromkeys(parts))}
-        self._words = len(self._number)
+        self._words = len(dict.fromkeys(parts))
+        others = sorted(frozenset().union(*function_words().values()))
+        self._number = {word: number for number, word in enumerate(dict.fromkeys([*parts, *others]))}
+        #: By word number and language, whether it is a function word; the last row is for unknown words (-1).
+        self.language_bits = language_table().bits_of([*self._number, ""])
         if self._words**largest >= 2**63:
             raise OverflowError(f"{self._words} words are more than this version can number {largest}-grams of")
         numbers = np.fromiter(map(self._number.__getitem__, parts), np.int64, len(parts))
         #: By word number, the column of the word as a term of its own or -1; the last is for unknown words (-1).
-        self.single = np.full(self._words + 1, -1, dtype=np.int64)
+        self.single = np.full(len(self._number) + 1, -1, dtype=np.int64)
         self._keys: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         for length in range(1, largest + 1):
             columns = np.flatnonzero(last - first + 1 == length)
@@ -44,7 +49,7 @@ class Vocabulary:
         self.single[single_keys] = single_columns
 
     def numbers(self, texts: Sequence[str], word_counts: list[int]) -> NDArray[np.int64]:
-        """The number of every word of the texts, -1 where it is in no term and behind each text."""
+        """The number of every word of the texts, -1 where it is not known and behind each text."""
         found: list[int] = []
         for text in texts:
             tokens = words(text)
@@ -53,10 +58,17 @@ class Vocabulary:
             word_counts.append(len(tokens))
         return np.array(found, dtype=np.int64)
 
+    def terms_only(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The same numbers, -1 also for function words that are in no term."""
+        return np.where(numbers < self._words, numbers, -1)
+
     def ngrams(
         self, numbers: NDArray[np.int64], smallest: int, largest: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """For each length from 2, and from ``smallest``, to ``largest``: places and columns of the terms found."""
+        """For each length from 2, and from ``smallest``, to ``largest``: places and columns of the terms found.
+
+        ``numbers`` are those of :meth:`terms_only`.
+        """
         if largest == 1:
             return
         starts = np.flatnonzero(numbers >= 0)

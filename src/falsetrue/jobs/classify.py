@@ -1,13 +1,15 @@
 """Texts to verdicts: the one way that the API, the page, the command line and files all take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from falsetrue.bundle.baseline import Baseline, ReliabilityBin
 from falsetrue.bundle.manifest import Manifest
 from falsetrue.bundle.scorer import Scorer
-from falsetrue.model.decision import EVEN, Outcome, Policy, Reason, decide
+from falsetrue.model.decision import EVEN, Outcome, Policy, Reason, TextScore, decide
+from falsetrue.model.prevalence import adjust
 from falsetrue.news.article import join_title_and_text
 from falsetrue.registry.policies import Policies
 
@@ -29,6 +31,7 @@ class Item:
 
     text: str
     title: str | None = None
+    language: str | None = None  #: BCP 47, where the caller knows it; ``None``: found out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +41,12 @@ class Classification:
     label: Outcome
     is_falsetrue: int | None  #: 0 false, 1 real, ``None`` no decision
     p_real: float  #: probability, in [0, 1], that it is real, by the held-out news of the model
+    p_real_unadjusted: float  #: the same before it was re-derived for the caller's ``prevalence``
     action: str  #: what the policy says is to be done
     reasons: tuple[Reason, ...]  #: why there is no decision
     words: int
     known_words: int  #: how many of them the model's vocabulary holds
+    language: str | None  #: BCP 47, ``und`` for none that is recognised; ``None`` where nobody looked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,27 +60,57 @@ class Classifier:
 
     def labels(self, texts: Sequence[str]) -> list[int]:
         """0 or 1 for each text as it comes, as ``POST /falsetrue`` answers; it cannot abstain."""
-        return [int(p_real > EVEN) for p_real in self.scorer.score(texts).p_real.tolist()]
+        return [int(p_real > EVEN) for p_real in self.scorer.p_real(texts).tolist()]
 
     def classify(
-        self, items: Sequence[Item], policy: Policy, *, longest: int | None = None
+        self, items: Sequence[Item], policy: Policy, *, longest: int | None = None, prevalence: float | None = None
     ) -> list[Classification | Refusal]:
         """A verdict, or why there is none, for each item in order.
 
         A text is refused where it is empty or, title and text joined, longer than ``longest`` UTF-8 bytes.
+        ``prevalence`` is the share, in (0, 1), of false news where the texts come from, or else what the policy
+        was fitted at; the probabilities are re-derived for it before the policy is applied.
         """
+        prevalence = self.policies.prevalence(policy, prevalence)
         contents = [join_title_and_text(item.title, item.text) for item in items]
         refusals = [refusal(item.text, content, longest) for item, content in zip(items, contents, strict=True)]
-        accepted = [content for content, refused in zip(contents, refusals, strict=True) if refused is None]
-        scores = self.scorer.score(accepted)
-        scored = zip(scores.p_real.tolist(), scores.words, scores.known_words, strict=True)
-        return [refused or _classification(policy, *next(scored)) for refused in refusals]
+        accepted = [place for place, refused in enumerate(refusals) if refused is None]
+        scores = iter(self.scorer.score([contents[place] for place in accepted]).each())
+        return [
+            refused or self._judge(policy, item, next(scores), prevalence)
+            for item, refused in zip(items, refusals, strict=True)
+        ]
+
+    def _judge(self, policy: Policy, item: Item, found: TextScore, prevalence: float | None) -> Classification:
+        score = found if item.language is None else replace(found, language=item.language)
+        if prevalence is not None:
+            score = replace(score, **self._adjusted(found, prevalence))
+        verdict = decide(policy, score)
+        return Classification(
+            label=verdict.outcome,
+            is_falsetrue=_IS_FALSETRUE[verdict.outcome],
+            p_real=score.p_real,
+            p_real_unadjusted=found.p_real,
+            action=verdict.action,
+            reasons=verdict.reasons,
+            words=score.words,
+            known_words=score.known_words,
+            language=score.language,
+        )
+
+    def _adjusted(self, found: TextScore, prevalence: float) -> dict[str, Any]:
+        trained = self.manifest.trained_prevalence
+        halves = found.halves and tuple(
+            adjust(half, prevalence=prevalence, trained_prevalence=trained) for half in found.halves
+        )
+        p_real = adjust(found.p_real, prevalence=prevalence, trained_prevalence=trained)
+        return {"p_real": p_real, "halves": halves}
 
     def similar(self, found: Classification) -> ReliabilityBin | None:
         """The held-out texts that scored like this one; ``None`` where they are few, or unlike it in another way."""
-        if set(found.reasons) - {Reason.NEAR_THRESHOLD}:
+        if set(found.reasons) - {Reason.NEAR_THRESHOLD, Reason.CONFLICTING_PARTS}:
             return None
-        similar = self.baseline.similar(found.p_real)
+        similar = self.baseline.similar(found.p_real_unadjusted)
         return similar if similar.texts >= ENOUGH_SIMILAR else None
 
 
@@ -86,16 +121,3 @@ def refusal(text: str, content: str, longest: int | None) -> Refusal | None:
     if longest is not None and len(content) * 4 > longest and len(content.encode("utf-8", "replace")) > longest:
         return Refusal.TOO_LONG
     return None
-
-
-def _classification(policy: Policy, p_real: float, words: int, known_words: int) -> Classification:
-    verdict = decide(policy, p_real=p_real, words=words, known_words=known_words)
-    return Classification(
-        label=verdict.outcome,
-        is_falsetrue=_IS_FALSETRUE[verdict.outcome],
-        p_real=p_real,
-        action=verdict.action,
-        reasons=verdict.reasons,
-        words=words,
-        known_words=known_words,
-    )

@@ -1,35 +1,133 @@
-"""What a model is worth on held-out news: its figures, its baseline, and the policy that they suggest."""
+"""What a model is worth on news that it was not fitted on, and the policy that the news it was fitted on suggests."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from falsetrue.bundle.baseline import Baseline, known_shares, make_baseline
-from falsetrue.bundle.manifest import EstimateRecord, MetricsRecord, SelectiveRecord
-from falsetrue.bundle.scorer import Floats, Scorer, Scores
-from falsetrue.errors import InputError
-from falsetrue.model.decision import EVEN, Outcome, Policy, decide
-from falsetrue.model.metrics import (
-    Estimate,
-    Labels,
-    auc,
-    bootstrap,
-    confusion,
-    judge,
-    proportion,
-    thresholds_for_precision,
+from falsetrue.bundle.manifest import (
+    EvaluationRecord,
+    KnownOutletsRecord,
+    LeftOutRecord,
+    MetricsRecord,
+    SelectiveRecord,
 )
-from falsetrue.news.article import Article, Label
+from falsetrue.bundle.scorer import Scorer, Scores
+from falsetrue.errors import InputError
+from falsetrue.jobs.judging import (
+    Clusters,
+    Decided,
+    clusters_of,
+    estimate_record,
+    figures_record,
+    judge_policy,
+    judge_scores,
+    labels_of,
+)
+from falsetrue.jobs.progress import Progress
+from falsetrue.model.baselines import BASELINES
+from falsetrue.model.decision import EVEN, Outcome, Policy, Reason, Thresholds, decide
+from falsetrue.model.figures import FiguresRecord, PolicyFiguresRecord
+from falsetrue.model.metrics import Floats, Labels, confusion
+from falsetrue.model.resampling import Resampled, mean, resample
+from falsetrue.model.thresholds import Promise, Target, fit_band
+from falsetrue.news.article import Article
 
-#: Precision that the default policy aims at for both verdicts.
+Positions = NDArray[np.int64]
+
+#: Precision that the default policy promises for both verdicts ...
 TARGET_PRECISION = 0.95
+#: ... and the probability with which each may be missed, over the draw of the news that the thresholds are set on.
+ERROR = 0.1
 #: The default policy never decides a text whose ``p_real`` is closer to a half than this.
 MARGIN = 0.1
 #: Words below which the default policy does not decide: a headline says too little.
 MINIMUM_WORDS = 20
-#: Share of held-out news that may fall below the default policy's share of known words.
+#: Share of the news that may fall below the default policy's share of known words ...
 UNFAMILIAR = 0.005
+#: ... and below its log-odds of being news.
+UNLIKE_NEWS = 0.02
+
+
+# --- the default policy ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What a policy is made from: articles fitted on, and scores by models that did not see them."""
+
+    labels: Labels
+    out_of_fold: Floats  #: ``p_real``, shape (n,)
+    languages: Sequence[str]  #: of each article, BCP 47
+    duplicates: Positions  #: near copies share a number
+    unseen: Scores  #: of some articles on which what tells news from other texts was not fitted
+
+
+def default_policy(learnt: Learnt, languages: Sequence[str]) -> Policy:
+    """Thresholds that keep the promise of precision on news like that fitted on, but for :data:`ERROR`.
+
+    The texts are taken to be independent; of near copies the first one counts. A language has thresholds of its
+    own where its articles prove them for both verdicts, else the general ones.
+    """
+    first = np.unique(learnt.duplicates, return_index=True)[1]
+    labels, p_real = learnt.labels[first], learnt.out_of_fold[first]
+    language = np.array(learnt.languages)[first]
+    general = _thresholds(labels, p_real)
+    own = {
+        name: _thresholds(labels[language == name], p_real[language == name])
+        for name in languages
+        if len(languages) > 1
+    }
+    return Policy(
+        name="default",
+        version=1,
+        false_below=general.false_below,
+        real_above=general.real_above,
+        by_language={name: found for name, found in own.items() if found.false_below > 0 and found.real_above < 1},
+        languages=tuple(languages),
+        minimum_words=MINIMUM_WORDS,
+        minimum_known_share=int(100 * np.quantile(known_shares(learnt.unseen), UNFAMILIAR)) / 100,
+        minimum_news_log_odds=_minimum_log_odds(learnt.unseen),
+    )
+
+
+def _thresholds(labels: Labels, p_real: Floats) -> Thresholds:
+    def cut(verdict: Outcome, none: float) -> float:
+        target = Target(verdict=verdict, promise=Promise.PRECISION, value=TARGET_PRECISION)
+        found = fit_band(labels, p_real, [target], error=ERROR).threshold
+        return none if found is None else found
+
+    return Thresholds(
+        false_below=min(cut(Outcome.FALSE, 0.0), EVEN - MARGIN), real_above=max(cut(Outcome.REAL, 1.0), EVEN + MARGIN)
+    )
+
+
+def _minimum_log_odds(unseen: Scores) -> float | None:
+    if unseen.news_log_odds is None:
+        return None
+    is_long = np.array(unseen.words) >= MINIMUM_WORDS
+    values = unseen.news_log_odds[is_long] if is_long.any() else unseen.news_log_odds
+    return round(float(np.quantile(values, UNLIKE_NEWS)), 3)
+
+
+# --- figures ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptAside:
+    """Articles that a model was not fitted on."""
+
+    articles: Sequence[Article]
+    clusters: Clusters
+    seed: int
+
+    def at(self, positions: Positions) -> "KeptAside":
+        """Some of them."""
+        some = [self.articles[place] for place in positions]
+        return KeptAside(articles=some, clusters=self.clusters.at(positions), seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,85 +135,155 @@ class Measured:
     """What was found."""
 
     metrics: MetricsRecord
+    evaluation: EvaluationRecord
     baseline: Baseline
     policy: Policy
-    held_out: int
 
 
-def measure(held_out: Sequence[Article], scorer: Scorer, seed: int) -> Measured:
-    """Score held-out articles and judge the scores; raises :class:`InputError` where a class is missing."""
-    labels = np.array([int(article.label) for article in held_out])
-    if len(set(labels.tolist())) < 2:  # noqa: PLR2004 - two classes
-        raise InputError(f"the {len(held_out)} articles kept aside are all of one class; more articles are needed")
-    scores = scorer.score([article.content for article in held_out])
-    policy = _default_policy(labels[::2], _every_second(scores, 0))
-    metrics = MetricsRecord(
-        **{name: _record(estimate) for name, estimate in judge(labels, scores.p_real, seed).items()},
-        confusion=confusion(labels, (scores.p_real > EVEN).astype(np.int64)),
-        selective=_selective(policy, labels[1::2], _every_second(scores, 1)),
-        by_corpus=_by_corpus(held_out, labels, scores, seed),
-    )
-    baseline = make_baseline(labels, scores)
-    return Measured(metrics=metrics, baseline=baseline, policy=policy, held_out=len(labels))
+def keep_aside(articles: Sequence[Article], duplicates: Positions, seed: int) -> KeptAside:
+    """Raises :class:`InputError` where a class is missing."""
+    if len({article.label for article in articles}) < 2:  # noqa: PLR2004 - two classes
+        raise InputError(f"the {len(articles)} articles kept aside are all of one class; more articles are needed")
+    return KeptAside(articles=articles, clusters=clusters_of(articles, duplicates), seed=seed)
 
 
-def _every_second(scores: Scores, start: int) -> Scores:
-    """Half of the held-out texts (they stand in random order): one half sets thresholds, the other judges them."""
-    return Scores(
-        p_real=scores.p_real[start::2], words=scores.words[start::2], known_words=scores.known_words[start::2]
+def measure(kept: KeptAside, scorer: Scorer, policy: Policy) -> Measured:
+    """Score the articles kept aside, and judge the scores and what the policy makes of them."""
+    scores = scorer.score([article.content for article in kept.articles])
+    decided = _decided(policy, scores)
+    evaluation = _evaluation(kept, scores.p_real, decided)
+    labels = labels_of(kept.articles)
+    return Measured(
+        metrics=_metrics(evaluation, confusion(labels, (scores.p_real > EVEN).astype(np.int64))),
+        evaluation=evaluation,
+        baseline=make_baseline(labels, scores),
+        policy=policy,
     )
 
 
-def _default_policy(labels: Labels, scores: Scores) -> Policy:
-    false_below, real_above = thresholds_for_precision(labels, scores.p_real, TARGET_PRECISION)
-    known = float(np.quantile(known_shares(scores), UNFAMILIAR))
-    return Policy(
-        name="default",
-        version=1,
-        false_below=min(round(false_below, 4), EVEN - MARGIN),
-        real_above=max(round(real_above, 4), EVEN + MARGIN),
-        minimum_words=MINIMUM_WORDS,
-        minimum_known_share=int(known * 100) / 100,
+def _decided(policy: Policy, scores: Scores) -> Decided:
+    verdicts = [decide(policy, score) for score in scores.each()]
+    return Decided(
+        policy=policy.reference,
+        verdicts=[verdict.outcome for verdict in verdicts],
+        reasons=[verdict.reasons for verdict in verdicts],
     )
 
 
-def _selective(policy: Policy, labels: Labels, scores: Scores) -> SelectiveRecord:
-    verdicts = [
-        decide(policy, p_real=float(p_real), words=words, known_words=known).outcome
-        for p_real, words, known in zip(scores.p_real, scores.words, scores.known_words, strict=True)
-    ]
-    decided = sum(verdict is not Outcome.UNSURE for verdict in verdicts)
-
-    def precision(outcome: Outcome, label: Label) -> EstimateRecord | None:
-        called = [int(actual) for actual, verdict in zip(labels, verdicts, strict=True) if verdict is outcome]
-        return _record(proportion(called.count(label), len(called))) if called else None
-
-    return SelectiveRecord(
-        texts=len(labels),
-        coverage=_record(proportion(decided, len(labels))),
-        precision_false=precision(Outcome.FALSE, Label.FALSE),
-        precision_real=precision(Outcome.REAL, Label.REAL),
+def _evaluation(kept: KeptAside, p_real: Floats, decided: Decided) -> EvaluationRecord:
+    elsewhere = {Reason.OUT_OF_SCOPE, Reason.UNSUPPORTED_LANGUAGE}
+    corpora = _places(article.corpus for article in kept.articles)
+    languages = _places(article.language or "" for article in kept.articles)
+    return EvaluationRecord(
+        held_out=judge_scores(kept.articles, p_real, seed=kept.seed, clusters=kept.clusters),
+        policy=judge_policy(kept.articles, decided, seed=kept.seed, clusters=kept.clusters),
+        by_corpus={name: _figures(kept.at(at), p_real[at]) for name, at in corpora.items()},
+        policy_by_corpus={name: _policy_figures(kept.at(at), decided.at(at)) for name, at in corpora.items()},
+        by_language={
+            name: _figures(kept.at(at), p_real[at]) for name, at in languages.items() if name and len(languages) > 1
+        },
+        called_elsewhere=float(np.mean([bool(elsewhere & set(reasons)) for reasons in decided.reasons])),
     )
 
 
-def _by_corpus(
-    held_out: Sequence[Article], labels: Labels, scores: Scores, seed: int
-) -> dict[str, dict[str, EstimateRecord]]:
-    names = np.array([article.corpus for article in held_out])
-    figures = {}
-    for name in sorted(set(names.tolist())):
-        inside = names == name
-        actual, p_real = labels[inside], scores.p_real[inside]
-        right = int(np.sum((p_real > EVEN) == actual))
-        figures[name] = {"accuracy": _record(proportion(right, len(actual)))}
-        if len(set(actual.tolist())) == 2:  # noqa: PLR2004 - AUC needs both classes
-            figures[name]["auc"] = _record(_auc_interval(actual, p_real, seed))
-    return figures
+def _places(names: Iterable[str]) -> dict[str, Positions]:
+    """Where each name stands."""
+    found: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        found.setdefault(name, []).append(place)
+    return {name: np.array(at, dtype=np.int64) for name, at in found.items()}
 
 
-def _auc_interval(labels: Labels, p_real: Floats, seed: int) -> Estimate:
-    return bootstrap(lambda at: auc(labels[at], p_real[at]), len(labels), seed)
+def _figures(some: KeptAside, p_real: Floats) -> FiguresRecord:
+    """Without curves, of which a manifest needs one only."""
+    return figures_record(labels_of(some.articles), _resampled(some, p_real), some.clusters.kind, curves=False)
 
 
-def _record(estimate: Estimate) -> EstimateRecord:
-    return EstimateRecord(**asdict(estimate))
+def _resampled(some: KeptAside, p_real: Floats) -> Resampled:
+    return resample(labels_of(some.articles), p_real, clusters=some.clusters.numbers, seed=some.seed)
+
+
+def _policy_figures(some: KeptAside, decided: Decided) -> PolicyFiguresRecord:
+    return judge_policy(some.articles, decided, seed=some.seed, clusters=some.clusters)
+
+
+def _metrics(evaluation: EvaluationRecord, counts: dict[str, int]) -> MetricsRecord:
+    """The few figures that everybody asks for."""
+    held_out, policy = evaluation.held_out, evaluation.policy
+    return MetricsRecord(
+        **{name: getattr(held_out, name) for name in ("accuracy", "f1_false", "f1_real", "brier", "auc")},
+        confusion=counts,
+        selective=SelectiveRecord(
+            texts=held_out.texts,
+            coverage=policy.coverage,
+            precision_false=policy.precision_false,
+            precision_real=policy.precision_real,
+        ),
+        by_corpus={
+            name: {
+                figure: estimate
+                for figure, estimate in (("accuracy", figures.accuracy), ("auc", figures.auc))
+                if estimate is not None
+            }
+            for name, figures in evaluation.by_corpus.items()
+        },
+    )
+
+
+def with_known_outlets(
+    evaluation: EvaluationRecord, kept: KeptAside, scorer: Scorer, policy: Policy
+) -> EvaluationRecord:
+    """The same with what the model is worth on articles of outlets that it was fitted on."""
+    scores = scorer.score([article.content for article in kept.articles])
+    record = KnownOutletsRecord(
+        figures=_figures(kept, scores.p_real), policy=_policy_figures(kept, _decided(policy, scores))
+    )
+    return msgspec.structs.replace(evaluation, known_outlets=record)
+
+
+def with_references(
+    evaluation: EvaluationRecord, kept: KeptAside, fitted: Sequence[Article], progress: Progress
+) -> EvaluationRecord:
+    """The same with the reference rows, each fitted on what the model was fitted on."""
+    progress.phase("reference rows", len(BASELINES), "rows")
+    rows = {}
+    for number, (name, fit_row) in enumerate(BASELINES.items(), start=1):
+        p_real = fit_row(fitted, kept.seed)(kept.articles)
+        rows[name] = _figures(kept, p_real)
+        progress.at(number)
+    return msgspec.structs.replace(evaluation, references=rows)
+
+
+# --- corpora left out ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOutFound:
+    """What a model fitted on the other corpora says of some that were left out."""
+
+    record: LeftOutRecord
+    resampled: Mapping[str, Resampled]  #: by corpus
+
+
+def judge_left_out(family: str, fitted: int, kept: KeptAside, scorer: Scorer, policy: Policy) -> LeftOutFound:
+    """Judge corpora on which, and on whose kind, the model was not fitted."""
+    scores = scorer.score([article.content for article in kept.articles])
+    decided = _decided(policy, scores)
+    figures, policies, resampled = {}, {}, {}
+    for number, (name, at) in enumerate(_places(article.corpus for article in kept.articles).items()):
+        own = replace(kept.at(at), seed=kept.seed + number)  # so that the draws of corpora are independent
+        resampled[name] = _resampled(own, scores.p_real[at])
+        figures[name] = figures_record(labels_of(own.articles), resampled[name], own.clusters.kind, curves=False)
+        policies[name] = _policy_figures(own, decided.at(at))
+    record = LeftOutRecord(family=family, corpora=list(figures), fitted=fitted, figures=figures, policies=policies)
+    return LeftOutFound(record=record, resampled=resampled)
+
+
+def with_left_out(evaluation: EvaluationRecord, found: Sequence[LeftOutFound]) -> EvaluationRecord:
+    """The same with what each corpus is judged at when it is left out, and the mean over corpora."""
+    several = [each for left_out in found for each in left_out.resampled.values()]
+    return msgspec.structs.replace(
+        evaluation,
+        left_out=[left_out.record for left_out in found],
+        left_out_mean_auc=estimate_record(mean(several, "auc")) if several else None,
+    )

@@ -2,14 +2,17 @@
 
 import hashlib
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from falsetrue.bundle.card import write_card
 from falsetrue.bundle.compiling import compile_pipeline
@@ -21,25 +24,75 @@ from falsetrue.bundle.manifest import (
     CARD,
     ESTIMATOR,
     SCORER,
+    CalibrationRecord,
     CorpusRecord,
     FileRecord,
+    LeakRecord,
     Manifest,
-    PolicyRecord,
     SplitRecord,
     check_name,
     encode,
     fingerprint,
+    policy_record,
     seal,
 )
 from falsetrue.bundle.scorer import Scorer, from_bytes
-from falsetrue.errors import CannotCompileError, InputError
-from falsetrue.jobs.measure import Measured, measure
+from falsetrue.errors import CannotCompileError
+from falsetrue.features.languages import language_of
+from falsetrue.jobs.audit import audit_articles
+from falsetrue.jobs.corpora import Corpus, Sources, read_corpora
+from falsetrue.jobs.judging import labels_of
+from falsetrue.jobs.measure import (
+    KeptAside,
+    Learnt,
+    LeftOutFound,
+    default_policy,
+    judge_left_out,
+    keep_aside,
+    measure,
+    with_known_outlets,
+    with_left_out,
+    with_references,
+)
+from falsetrue.jobs.probe import probe
 from falsetrue.jobs.progress import Progress
-from falsetrue.model.fitting import Recipe, fit
+from falsetrue.model.decision import EVEN, UNDETERMINED, Policy
+from falsetrue.model.fitting import (
+    Recipe,
+    balanced_weights,
+    check_classes_fit,
+    count,
+    fit_counted,
+    fit_deployed,
+    make_folds,
+    make_weights,
+    suited,
+)
+from falsetrue.model.scope import NewsMeasure, fit_news_measure, other_texts, written_texts
+from falsetrue.news.about import About
 from falsetrue.news.article import Article, Label
-from falsetrue.news.cleaning import MINIMUM_CHARACTERS, Dropped, clean, clean_as_deployed
-from falsetrue.news.labelled import Columns, read_labelled, read_one_class
-from falsetrue.news.splitting import split_at_random
+from falsetrue.news.cleaning import MINIMUM_CHARACTERS
+from falsetrue.news.dates import read_dates
+from falsetrue.news.duplicates import near_duplicate_groups
+from falsetrue.news.labelled import Columns
+from falsetrue.news.splitting import (
+    balanced_positions,
+    corpus_families,
+    grouped_split,
+    leave_one_corpus_out_splits,
+    sources_known,
+    split_at_random,
+    without_sources,
+)
+
+Positions = NDArray[np.int64]
+
+#: Shares of the articles kept aside, of outlets that are not fitted on and of outlets that are, where they are known.
+OTHER_OUTLETS, KNOWN_OUTLETS = 0.15, 0.1
+#: Share of the articles that must be in a language for the model to know it.
+COMMON_LANGUAGE = 0.01
+#: Articles drawn at most to tell news from other texts, and again as many to set the limit on.
+SAMPLED = 6000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,126 +105,171 @@ class Training:
     real: str | None = None  #: a file of real news only
     fake: str | None = None  #: a file of false news only
     columns: Columns = field(default_factory=Columns)
-    languages: Sequence[str] = ()  #: BCP 47
+    languages: Sequence[str] = ()  #: BCP 47; empty: those that the news is found to be in
+    about: Mapping[str, About] = field(default_factory=dict)  #: what is known of the corpora, by name
+    split: str | None = None  #: ``grouped`` or ``random``; ``None``: random for the deployed recipe only
+    rows: int | None = None  #: articles of a corpus at most, half of each class as far as there are; ``None``: all
+    quick: bool = False  #: neither look for leaks nor leave each corpus out in turn
     seed: int = 0
+
+    def judged(self, articles: Sequence[Article], positions: Positions) -> Positions:
+        """Those of some positions that figures, and thresholds, come from: as many false as real of each corpus."""
+        at = np.array([place for place in positions if self._is_judged(articles[place].corpus)], dtype=np.int64)
+        return at[balanced_positions([articles[place] for place in at], self.seed)]
+
+    def _is_judged(self, corpus: str) -> bool:
+        return self.about.get(corpus, About()).judged
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether near duplicates, and sources where they are known, stay on one side of the split."""
+        return self.split == "grouped" or (self.split is None and not self.recipe.as_deployed)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus:
-    """One collection, read and cleaned."""
+class _News:
+    """Every article, and which of them are near copies of each other."""
 
-    name: str
-    paths: Sequence[str]
     articles: list[Article]
-    dropped: Dropped
+    duplicates: Positions
+    fit_at: Positions
+    other_at: Positions  #: kept aside: of outlets that are not fitted on, where outlets are known
+    known_at: Positions  #: kept aside as well: of outlets that are fitted on; empty where none is known
+
+    def at(self, positions: Positions) -> list[Article]:
+        return [self.articles[at] for at in positions]
+
+    def keep_aside(self, positions: Positions, seed: int) -> KeptAside:
+        return keep_aside(self.at(positions), self.duplicates[positions], seed)
 
 
 def train(
     training: Training, folder: Path, *, now: datetime, progress: Progress, replace_existing: bool = False
 ) -> Manifest:
-    """Read, clean, split, fit, calibrate, measure, prove and save; returns the sealed manifest.
+    """Read, clean, audit, split, fit, calibrate, measure, prove and save; returns the sealed manifest.
 
     Raises :class:`InputError` naming file, line and value where the news cannot be used. With the
     same files, seed and library versions, every byte but the two times is the same.
     """
     check_name(training.name)
     refuse_existing(folder, replace=replace_existing)
-    corpora = [_checked(corpus) for corpus in _read_all(training, progress)]
-    if len(corpora) > 1 and not training.recipe.as_deployed:
-        corpora = [_checked(corpus) for corpus in _without_shared(corpora)]
+    sources = Sources(
+        files=training.files,
+        real=training.real,
+        fake=training.fake,
+        columns=training.columns,
+        rows=training.rows,
+        seed=training.seed,
+    )
+    corpora = read_corpora(sources, progress, as_deployed=training.recipe.as_deployed)
     articles = [article for corpus in corpora for article in corpus.articles]
-    fitted_at, held_out_at = split_at_random(len(articles), training.seed)
-    held_out = [articles[position] for position in held_out_at]
-    progress.phase("fit and calibrate")
-    pipeline = fit(training.recipe, [articles[position] for position in fitted_at], training.seed)
-    estimator = dump_estimator(pipeline)  # before it is used, which leaves traces in it
-    progress.phase("compile and prove")
-    proved = prove(pipeline)
+    leaks = [] if training.quick else _leaks(articles, training.seed, progress)
+    news = _split(training, articles, progress)
+    kept = news.keep_aside(news.other_at, training.seed)
+    check_classes_fit(news.at(news.fit_at))
+    fitting = _Fitting(training, news, progress)
+    model = fitting.fit(news.fit_at, "fit and calibrate")
     progress.phase("measure")
-    measured = measure(held_out, proved.scorer, training.seed)
+    measured = measure(kept, model.proved.scorer, model.policy)
+    evaluation = measured.evaluation
+    if len(news.known_at):
+        known = news.keep_aside(news.known_at, training.seed)
+        evaluation = with_known_outlets(evaluation, known, model.proved.scorer, model.policy)
+    if not training.quick:
+        evaluation = with_references(evaluation, kept, news.at(news.fit_at), progress)
+        evaluation = with_left_out(evaluation, _leave_out(fitting, news, training))
     progress.phase("save")
-    files = {ESTIMATOR: estimator, BASELINE: encode(measured.baseline)}
-    if proved.blob is not None:
-        files[SCORER] = proved.blob
-    manifest = _manifest(training, corpora, measured, len(fitted_at), proved)
+    files = {ESTIMATOR: model.estimator, BASELINE: encode(measured.baseline)}
+    if model.proved.blob is not None:
+        files[SCORER] = model.proved.blob
+    manifest = Manifest(
+        name=training.name,
+        version="",
+        created_at="",
+        recipe=training.recipe.name,
+        recipe_summary=training.recipe.summary,
+        compiled=model.proved.refusal is None,
+        not_compiled_because=model.proved.refusal,
+        languages=list(fitting.languages),
+        masks=list(training.recipe.masks),
+        blocked_words=sorted(training.recipe.blocked_words),
+        filters=_filters(training.recipe),
+        corpora=[_corpus_record(corpus, training.about.get(corpus.name, About()), now) for corpus in corpora],
+        split=_split_record(training, news),
+        metrics=measured.metrics,
+        evaluation=evaluation,
+        leaks=leaks,
+        probes=probe(model.proved.scorer, model.policy, seed=training.seed),
+        calibration=None if training.recipe.as_deployed else CalibrationRecord(method="sigmoid", prevalence=EVEN),
+        policy=policy_record(model.policy),
+        golden_p_real=model.proved.golden_p_real,
+        golden_sha256=golden_digest(),
+        libraries=_libraries(),
+        files={},
+    )
     return _seal_and_write(folder, manifest, files, now, replace_existing=replace_existing)
 
 
-# --- read ----------------------------------------------------------------------------------------
+# --- leaks and splits ---------------------------------------------------------------------------------
 
 
-def _read_all(training: Training, progress: Progress) -> Iterator[Corpus]:
-    if training.real and training.fake:
-        yield _read_pair(training, training.real, training.fake, progress)
-    names = [Path(path).stem for path in training.files]
-    if len(set(names)) < len(names):
-        raise InputError("two of the files have the same name; a corpus is called after its file, so rename one")
-    for path in training.files:
-        progress.phase(f"read {Path(path).name}")
-        dropped = Dropped()
-        articles = _clean(training.recipe, read_labelled(path, training.columns, dropped), dropped)
-        yield Corpus(name=Path(path).stem, paths=[path], articles=articles, dropped=dropped)
-
-
-def _read_pair(training: Training, real: str, fake: str, progress: Progress) -> Corpus:
-    name = f"{Path(real).stem}+{Path(fake).stem}"
-    dropped = Dropped()
-
-    def both() -> Iterator[Article]:
-        for path, label in ((real, Label.REAL), (fake, Label.FALSE)):
-            progress.phase(f"read {Path(path).name}")
-            yield from read_one_class(path, label, name, training.columns)
-
-    return Corpus(name=name, paths=[real, fake], articles=_clean(training.recipe, both(), dropped), dropped=dropped)
-
-
-def _clean(recipe: Recipe, articles: Iterator[Article], dropped: Dropped) -> list[Article]:
-    return clean_as_deployed(articles, dropped) if recipe.as_deployed else clean(articles, dropped)
-
-
-def _checked(corpus: Corpus) -> Corpus:
-    """Refuse a corpus without articles, or of one class: what tells it from others would pass for the label."""
-    where = " and ".join(corpus.paths)
-    left_out = ", ".join(f"{count} {reason}" for reason, count in corpus.dropped.reasons().items() if count)
-    if not corpus.articles:
-        raise InputError(f"{where}: no article is left to learn from ({left_out or 'the file has no rows'})")
-    classes = {article.label for article in corpus.articles}
-    if len(classes) == 1:
-        only = "real" if Label.REAL in classes else "false"
-        raise InputError(
-            f"{where}: all {len(corpus.articles)} articles are {only}; both classes are needed"
-            + (f" (left out: {left_out})" if left_out else "")
+def _leaks(articles: Sequence[Article], seed: int, progress: Progress) -> list[LeakRecord]:
+    """What the audit found, without its examples: those are the corpus's text."""
+    return [
+        LeakRecord(
+            corpus=finding.corpus,
+            kind=finding.kind,
+            where=finding.where,
+            name=finding.name,
+            real_share=finding.share_real,
+            false_share=finding.share_false,
+            auc=finding.auc,
+            seen=finding.seen_by_default_features,
+            masks=list(finding.remedy.masks),
+            remedy=finding.remedy.says,
         )
-    return corpus
+        for finding in audit_articles(articles, seed, progress).findings
+    ]
 
 
-def _without_shared(corpora: Sequence[Corpus]) -> list[Corpus]:
-    """An article that stands in two corpora stays in the first; one that stands there under both labels goes."""
-    labels: dict[bytes, set[Label]] = {}
-    first: dict[bytes, str] = {}
-    for corpus in corpora:
-        for article in corpus.articles:
-            key = article.content_hash
-            labels.setdefault(key, set()).add(article.label)
-            first.setdefault(key, corpus.name)
-    return [_own(corpus, labels, first) for corpus in corpora]
+def _split(training: Training, articles: list[Article], progress: Progress) -> _News:
+    """Keep news aside: where outlets are known, of other outlets and, apart from that, of known ones."""
+    progress.phase("find near duplicates")
+    duplicates = near_duplicate_groups([article.content for article in articles])
+    seed, nobody = training.seed, np.empty(0, dtype=np.int64)
+    if not training.is_grouped:
+        fit_at, held_out_at = split_at_random(len(articles), seed)
+        return _News(articles=articles, duplicates=duplicates, fit_at=fit_at, other_at=held_out_at, known_at=nobody)
+    if not any(sources_known(articles).values()):
+        fit_at, other_at = grouped_split(articles, seed, duplicates)
+        known_at = nobody
+    else:
+        rest_at, other_at = grouped_split(articles, seed, duplicates, share=OTHER_OUTLETS)
+        rest = without_sources([articles[at] for at in rest_at])
+        share = KNOWN_OUTLETS / (1 - OTHER_OUTLETS)
+        inner_fit, inner_known = grouped_split(rest, seed, duplicates[rest_at], share=share)
+        fit_at, known_at = rest_at[inner_fit], training.judged(articles, rest_at[inner_known])
+    return _News(
+        articles=articles,
+        duplicates=duplicates,
+        fit_at=fit_at,
+        other_at=training.judged(articles, other_at),
+        known_at=known_at,
+    )
 
 
-def _own(corpus: Corpus, labels: Mapping[bytes, set[Label]], first: Mapping[bytes, str]) -> Corpus:
-    dropped = replace(corpus.dropped)
-    kept = []
-    for article in corpus.articles:
-        key = article.content_hash
-        if len(labels[key]) > 1:
-            dropped.conflicting += 1
-        elif first[key] != corpus.name:
-            dropped.duplicate += 1
-        else:
-            kept.append(article)
-    return replace(corpus, articles=kept, dropped=dropped)
+def _split_record(training: Training, news: _News) -> SplitRecord:
+    return SplitRecord(
+        kind="grouped" if training.is_grouped else "random",
+        seed=training.seed,
+        fitted=len(news.fit_at),
+        held_out=len(news.other_at),
+        known_outlets=len(news.known_at),
+        sources_apart=sources_known(news.articles) if training.is_grouped else {},
+    )
 
 
-# --- compile and prove -------------------------------------------------------------------------
+# --- fit --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,49 +282,119 @@ class Proved:
     golden_p_real: list[float]  #: what the pipeline itself says of the golden texts
 
 
-def prove(pipeline: Any) -> Proved:
+@dataclass(frozen=True, kw_only=True)
+class _Model:
+    """A fitted model with the policy that its own articles suggest."""
+
+    estimator: bytes
+    proved: Proved
+    policy: Policy
+
+
+class _Fitting:
+    """Fits the recipe on any of the articles, which are counted once."""
+
+    def __init__(self, training: Training, news: _News, progress: Progress) -> None:
+        self._training = training
+        self._news = news
+        self._progress = progress
+        self._importance = {name: about.weight for name, about in training.about.items()}
+        self._unjudged = {name for name, about in training.about.items() if not about.judged}
+        progress.phase("tell languages", len(news.articles), "articles")
+        self._language = [_language(article) for article in news.articles]
+        self.languages = tuple(training.languages) or _common(self._language)
+        progress.phase("count words")
+        self._counts = None if training.recipe.as_deployed else count(training.recipe, news.articles)
+
+    def fit(self, at: Positions, phase: str) -> _Model:
+        """Fit on the articles at some positions."""
+        self._progress.phase(phase)
+        training, news = self._training, self._news
+        articles, duplicates = news.at(at), news.duplicates[at]
+        folds = make_folds(articles, duplicates, training.seed)
+        if self._counts is None:
+            fitted = fit_deployed(articles, folds, training.seed)
+        else:
+            weights = make_weights(articles, self._importance, self._unjudged)
+            recipe = suited(training.recipe, articles)
+            fitted = fit_counted(recipe, self._counts.rows(at), labels_of(articles), weights, folds)
+        estimator = dump_estimator(fitted.pipeline)  # before it is used, which leaves traces in it
+        shown, unseen = _sample(articles, training.seed)
+        measure_of_news = None if self._counts is None else _news_measure(fitted.pipeline, shown, training.seed)
+        proved = prove(fitted.pipeline, measure_of_news)
+        judged = training.judged(articles, np.arange(len(articles)))
+        learnt = Learnt(
+            labels=labels_of(articles)[judged],
+            out_of_fold=fitted.out_of_fold[judged],
+            languages=[self._language[place] for place in at[judged]],
+            duplicates=duplicates[judged],
+            unseen=proved.scorer.score([article.content for article in unseen]),
+        )
+        return _Model(estimator=estimator, proved=proved, policy=default_policy(learnt, self.languages))
+
+
+def _language(article: Article) -> str:
+    """As the file names it, or as it is found to be."""
+    return article.language or language_of(article.content)
+
+
+def _common(languages: Sequence[str]) -> tuple[str, ...]:
+    """Languages of a notable share of the articles, the most common first."""
+    counted = Counter(language for language in languages if language != UNDETERMINED)
+    return tuple(
+        language for language, articles in counted.most_common() if articles >= COMMON_LANGUAGE * len(languages)
+    )
+
+
+def _sample(articles: Sequence[Article], seed: int) -> tuple[list[Article], list[Article]]:
+    """Two different random draws: to fit what tells news from other texts, and to set its limit on."""
+    order = np.random.default_rng(seed).permutation(len(articles))
+    half = min(SAMPLED, (len(order) + 1) // 2)
+    return [articles[at] for at in order[:half]], [articles[at] for at in order[half : 2 * half]]
+
+
+def _news_measure(pipeline: Any, shown: Sequence[Article], seed: int) -> NewsMeasure:
+    contents = [article.content for article in shown]
+    reports = [text.text for text in written_texts("news")]
+    values = [pipeline[:-1].transform(texts) for texts in (contents, reports, other_texts(contents, seed))]
+    return fit_news_measure(values[0], balanced_weights(shown), *values[1:])
+
+
+def prove(pipeline: Any, news: NewsMeasure | None = None) -> Proved:
     """The compiled scorer, proved equal to the pipeline; or the pipeline itself and why it has none."""
     estimator = EstimatorScorer(pipeline)
-    golden = estimator.score(golden_texts()).p_real
+    golden = estimator.p_real(golden_texts())
     try:
-        blob = compile_pipeline(pipeline)
+        blob = compile_pipeline(pipeline, news)
     except CannotCompileError as error:
         return Proved(scorer=estimator, blob=None, refusal=str(error), golden_p_real=golden.tolist())
     scorer = from_bytes(blob)
-    compare(golden, scorer.score(golden_texts()).p_real, "the pipeline and its compiled scorer")
+    compare(golden, scorer.p_real(golden_texts()), "the pipeline and its compiled scorer")
     return Proved(scorer=scorer, blob=blob, refusal=None, golden_p_real=golden.tolist())
 
 
+# --- leave out --------------------------------------------------------------------------------------
+
+
+def _leave_out(fitting: _Fitting, news: _News, training: Training) -> list[LeftOutFound]:
+    """Judge each family of corpora by a model fitted in the same way on all others."""
+    given: dict[str, list[str]] = {}
+    for name in dict.fromkeys(article.corpus for article in news.articles):
+        given.setdefault(training.about.get(name, About()).family or f"corpus {name}", []).append(name)
+    families = corpus_families(news.articles, news.duplicates, list(given.values()))
+    found = []
+    for split in leave_one_corpus_out_splits(news.articles, families, news.duplicates) if len(families) > 1 else ():
+        family = " and ".join(split.corpora)
+        judged = training.judged(news.articles, split.held_out)
+        if not len(judged):
+            continue
+        model = fitting.fit(split.fit, f"without {family}")
+        kept = news.keep_aside(judged, training.seed)
+        found.append(judge_left_out(family, len(split.fit), kept, model.proved.scorer, model.policy))
+    return found
+
+
 # --- save ----------------------------------------------------------------------------------------
-
-
-def _manifest(
-    training: Training,
-    corpora: Sequence[Corpus],
-    measured: Measured,
-    fitted: int,
-    proved: Proved,
-) -> Manifest:
-    """Everything but the digests of the files."""
-    return Manifest(
-        name=training.name,
-        version="",
-        created_at="",
-        recipe=training.recipe.name,
-        recipe_summary=training.recipe.summary,
-        compiled=proved.refusal is None,
-        not_compiled_because=proved.refusal,
-        languages=list(training.languages),
-        filters=_filters(training.recipe),
-        corpora=[_corpus_record(corpus) for corpus in corpora],
-        split=SplitRecord(kind="random", seed=training.seed, fitted=fitted, held_out=measured.held_out),
-        metrics=measured.metrics,
-        policy=PolicyRecord(**asdict(measured.policy)),
-        golden_p_real=proved.golden_p_real,
-        golden_sha256=golden_digest(),
-        libraries=_libraries(),
-        files={},
-    )
 
 
 def _filters(recipe: Recipe) -> list[str]:
@@ -241,13 +409,22 @@ def _filters(recipe: Recipe) -> list[str]:
     ]
 
 
-def _corpus_record(corpus: Corpus) -> CorpusRecord:
+def _corpus_record(corpus: Corpus, about: About, now: datetime) -> CorpusRecord:
     real = sum(article.label is Label.REAL for article in corpus.articles)
+    dates = read_dates([article.date for article in corpus.articles], today=now.date())
+    years = [day.year for day in dates.days if day is not None]
     return CorpusRecord(
         name=corpus.name,
         files={Path(path).name: _file_record(path) for path in corpus.paths},
         real=real,
         false=len(corpus.articles) - real,
+        family=about.family,
+        label_means=about.label_means,
+        licence=about.licence,
+        cite=about.cite,
+        languages=sorted({article.language for article in corpus.articles if article.language}),
+        first_year=min(years, default=None),
+        last_year=max(years, default=None),
         dropped=corpus.dropped.reasons(),
     )
 

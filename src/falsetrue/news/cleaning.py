@@ -18,6 +18,7 @@ class Dropped:
     too_short: int = 0
     duplicate: int = 0  #: same content and label as an earlier row
     conflicting: int = 0  #: same content as an earlier row of the other class; both are left out
+    not_drawn: int = 0  #: fit to learn from, but more than were asked for
 
     def reasons(self) -> dict[str, int]:
         """Count by reason, reasons that did not occur included."""

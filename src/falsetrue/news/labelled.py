@@ -68,7 +68,7 @@ def _article(row: Row, label: Label, corpus: str, columns: Columns) -> Article:
     return Article(
         corpus=corpus,
         line=row.line,
-        title=text_value(row, columns.title or "title"),
+        title=_title(row, columns),
         text=text_value(row, columns.text) or "",
         label=label,
         source=_written(row, columns.source or "source"),
@@ -76,6 +76,12 @@ def _article(row: Row, label: Label, corpus: str, columns: Columns) -> Article:
         date=_written(row, columns.date or "date"),
         language=_written(row, "lang") or _written(row, "language"),
     )
+
+
+def _title(row: Row, columns: Columns) -> str | None:
+    """Nothing where the text is read from the column that titles would otherwise be in."""
+    column = columns.title or "title"
+    return None if column == columns.text else text_value(row, column)
 
 
 def _written(row: Row, column: str) -> str | None:

@@ -1,17 +1,25 @@
 """``/v1``: verdicts with a probability, an action and reasons; and what the model says of itself."""
 
+from typing import Annotated
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from falsetrue.bundle.explaining import explain_text
 from falsetrue.bundle.manifest import CorpusRecord, MetricsRecord, PolicyRecord
 from falsetrue.errors import PolicyError
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
 from falsetrue.model.decision import Outcome, Policy, Reason
+from falsetrue.model.explanation import Explanation, Unexplained
 from falsetrue.service.body import media_type, read_json
 from falsetrue.service.problems import RequestProblem
 from falsetrue.service.serving import Serving
 from falsetrue.settings import Settings
+
+#: Asks for the language to be found out.
+AUTO = "auto"
+_LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
 
 
 class ItemIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -20,6 +28,12 @@ class ItemIn(msgspec.Struct, forbid_unknown_fields=True):
     text: str
     title: str | None = None
     id: str | None = None  #: the caller's own, given back as it is
+    language: Annotated[str, msgspec.Meta(pattern=_LANGUAGE, max_length=35)] = AUTO  #: BCP 47, or to be found out
+
+    def item(self) -> Item:
+        """What is to be classified; of a language tag, the language alone."""
+        language = self.language.partition("-")[0].lower()
+        return Item(text=self.text, title=self.title, language=None if language == AUTO else language)
 
 
 class ClassificationsIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -27,6 +41,9 @@ class ClassificationsIn(msgspec.Struct, forbid_unknown_fields=True):
 
     items: list[ItemIn]
     policy: str | None = None
+    explain: bool = False  #: whether each result is to say which words led to it
+    #: Share of false news where the texts come from; none: what the policy was fitted at, else what the model supposes.
+    prevalence: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
 
 
 class ModelOut(msgspec.Struct):
@@ -52,7 +69,14 @@ class ResultOut(msgspec.Struct):
     p_real: float | None
     action: str | None
     reasons: list[Reason]
+    language: str | None  #: BCP 47, as asked for or found; ``und`` where none is recognised
     error: ErrorOut | None
+    #: Both only where ``p_real`` was re-derived for a prevalence; null where there is an error.
+    prevalence: float | msgspec.UnsetType | None = msgspec.UNSET
+    p_real_unadjusted: float | msgspec.UnsetType | None = msgspec.UNSET
+    #: Only where it was asked for; null where there is none, and then the next field may say why.
+    explanation: Explanation | msgspec.UnsetType | None = msgspec.UNSET
+    explanation_unavailable: Unexplained | msgspec.UnsetType = msgspec.UNSET
 
 
 class ClassificationsOut(msgspec.Struct):
@@ -89,6 +113,10 @@ class ModelCardOut(msgspec.Struct):
     limits: LimitsOut
 
 
+#: A text with its explanation takes about so many times as long as without.
+EXPLAINING = 4
+#: Characters that are explained at once: an explanation can be 27 times as large as its text.
+LARGEST_EXPLAINED = 1_000_000
 _decoder = msgspec.json.Decoder(ClassificationsIn)
 
 
@@ -104,8 +132,20 @@ async def classify_items(request: Request, serving: Serving, settings: Settings)
     classifier = serving.classifier
     policy = _find_policy(classifier, body.policy)
     characters = sum(len(item.text) + len(item.title or "") for item in body.items)
+    if body.explain:
+        _check_explainable(characters)
+        characters *= EXPLAINING
     answer = await serving.run(characters, lambda: _answer(classifier, body, policy, settings.max_text_bytes))
     return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+def _check_explainable(characters: int) -> None:
+    if characters > LARGEST_EXPLAINED:
+        raise RequestProblem(
+            "body_too_large",
+            f"with explain, more than {LARGEST_EXPLAINED} characters; send fewer items at a time",
+            where=["items"],
+        )
 
 
 def _find_policy(classifier: Classifier, reference: str | None) -> Policy:
@@ -120,12 +160,18 @@ def _find_policy(classifier: Classifier, reference: str | None) -> Policy:
 
 
 def _answer(classifier: Classifier, body: ClassificationsIn, policy: Policy, longest: int) -> ClassificationsOut:
-    items = [Item(text=item.text, title=item.title) for item in body.items]
-    found = classifier.classify(items, policy, longest=longest)
+    items = [item.item() for item in body.items]
+    prevalence = classifier.policies.prevalence(policy, body.prevalence)
+    found = classifier.classify(items, policy, longest=longest, prevalence=prevalence)
+    results = [_result(item.id, result, longest) for item, result in zip(body.items, found, strict=True)]
+    if prevalence is not None:
+        results = [_with_prevalence(result, each, prevalence) for result, each in zip(results, found, strict=True)]
+    if body.explain:
+        results = [_explained(classifier, item, result) for item, result in zip(items, results, strict=True)]
     return ClassificationsOut(
         model=ModelOut(name=classifier.manifest.name, version=classifier.manifest.version),
         policy=policy.reference,
-        results=[_result(item.id, result, longest) for item, result in zip(body.items, found, strict=True)],
+        results=results,
     )
 
 
@@ -138,6 +184,7 @@ def _result(caller_id: str | None, found: Classification | Refusal, longest: int
             p_real=None,
             action=None,
             reasons=[],
+            language=None,
             error=ErrorOut(code=found, message=explain_refusal(found, longest)),
         )
     return ResultOut(
@@ -147,8 +194,24 @@ def _result(caller_id: str | None, found: Classification | Refusal, longest: int
         p_real=found.p_real,
         action=found.action,
         reasons=list(found.reasons),
+        language=found.language,
         error=None,
     )
+
+
+def _with_prevalence(result: ResultOut, found: Classification | Refusal, prevalence: float) -> ResultOut:
+    """The same, and what the model itself said before the share of false news was taken into account."""
+    if isinstance(found, Refusal):
+        return msgspec.structs.replace(result, prevalence=None, p_real_unadjusted=None)
+    return msgspec.structs.replace(result, prevalence=prevalence, p_real_unadjusted=found.p_real_unadjusted)
+
+
+def _explained(classifier: Classifier, item: Item, result: ResultOut) -> ResultOut:
+    """The same, and the words that led to it: null for an item that was not classified, and where the model cannot."""
+    found = None if result.error else explain_text(classifier.scorer, item.text, item.title)
+    if isinstance(found, Unexplained):
+        return msgspec.structs.replace(result, explanation=None, explanation_unavailable=found)
+    return msgspec.structs.replace(result, explanation=found)
 
 
 def explain_refusal(refused: Refusal, longest: int) -> str:

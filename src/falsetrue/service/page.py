@@ -12,13 +12,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from falsetrue.bundle.baseline import ReliabilityBin
-from falsetrue.bundle.card import worst_first
+from falsetrue.bundle.explaining import explain_text
 from falsetrue.bundle.manifest import Manifest
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
 from falsetrue.model.decision import Outcome, Policy
+from falsetrue.model.explanation import NOT_TELLING, Unexplained
+from falsetrue.service.api import EXPLAINING
 from falsetrue.service.assets import Assets
 from falsetrue.service.documentation import add_documentation
+from falsetrue.service.highlighting import Highlights, highlight
 from falsetrue.service.language import Notice, examples, language_of, mark
+from falsetrue.service.model_page import model_page
 from falsetrue.service.problem_pages import ProblemPages
 from falsetrue.service.serving import Serving
 from falsetrue.service.uploads import FileProblem, GivenFile, ScoredFile, score_file
@@ -59,6 +63,7 @@ class Answer:
     policy: Policy
     similar: ReliabilityBin | None  #: ``None`` where no held-out texts are like it
     overall: float | None  #: share of all held-out texts with this verdict that deserved it, where it was measured
+    why: Highlights | Unexplained | None  #: ``None`` of a text whose words say little: the model knows none like it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +123,8 @@ class _Page:
         async with request.form(max_part_size=self._settings.max_body_bytes) as sent:
             form = TextForm(title=_field(sent, "title"), text=_field(sent, "text"))
         classifier = self._serving.classifier
-        found = await self._serving.run(len(form.title) + len(form.text), lambda: self._classify(classifier, form))
+        characters = EXPLAINING * (len(form.title) + len(form.text))
+        found = await self._serving.run(characters, lambda: self._classify(classifier, form))
         if isinstance(found, Answer):
             return self._render(request, 200, Shown(text_form=form, answer=found))
         code, problem = self._refused(found)
@@ -131,7 +137,8 @@ class _Page:
         if isinstance(found, Refusal):
             return found
         overall = _precision(classifier.manifest, policy, found.label)
-        return Answer(found=found, policy=policy, similar=classifier.similar(found), overall=overall)
+        why = None if NOT_TELLING.intersection(found.reasons) else _explain(classifier, form)
+        return Answer(found=found, policy=policy, similar=classifier.similar(found), overall=overall, why=why)
 
     def _refused(self, refusal: Refusal) -> tuple[str, Notice]:
         """The code of the problem and its sentence."""
@@ -147,15 +154,11 @@ class _Page:
         """``GET /model``: what the model is, for people."""
         classifier = self._serving.classifier
         manifest, policy = classifier.manifest, classifier.policies.default
-        sizes = {corpus.name: corpus for corpus in manifest.corpora}
-        figures = [(sizes[name], row) for name, row in worst_first(manifest) if name in sizes]
-        measured = {corpus.name for corpus, _ in figures}
-        figures += [(corpus, {}) for corpus in manifest.corpora if corpus.name not in measured]
         return self._views.render(
             request,
             "model.html",
             manifest=manifest,
-            corpora=figures,
+            shown=model_page(manifest),
             policy=policy,
             measured=_is_models_own(policy, manifest),
         )
@@ -224,6 +227,13 @@ class _Page:
         if loading and request.method == "GET":
             response.headers["refresh"] = "2"
         return response
+
+
+def _explain(classifier: Classifier, form: TextForm) -> Highlights | Unexplained:
+    explanation = explain_text(classifier.scorer, form.text, form.title)
+    if isinstance(explanation, Unexplained):
+        return explanation
+    return highlight(explanation, text=form.text, title=form.title)
 
 
 def _is_models_own(policy: Policy, manifest: Manifest) -> bool:

@@ -3,6 +3,7 @@
 (() => {
   const form = document.getElementById("check");
   const result = document.getElementById("result");
+  const why = document.getElementById("why");
   const button = form.querySelector("button");
   const { title, text } = form.elements;
   const template = (id) => document.getElementById(id).content.cloneNode(true);
@@ -18,10 +19,11 @@
     else result.querySelector(".changed").remove();
   };
 
-  const show = (nodes, sent) => {
+  const show = (nodes, sent, reasons = []) => {
     answered = sent;
     result.classList.remove("stale");
     result.replaceChildren(...nodes);
+    why.replaceChildren(...reasons);
     result.removeAttribute("aria-busy");
     button.removeAttribute("aria-busy");
     mark();
@@ -39,7 +41,7 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (mine !== latest) return;
       document.title = page.title;
-      show(page.getElementById("result").childNodes, sent);
+      show(page.getElementById("result").childNodes, sent, page.getElementById("why").childNodes);
     } catch {
       if (mine === latest) show(template("unreachable").childNodes, sent);
     }

@@ -1,0 +1,331 @@
+"""Charts as inline SVG, each with words for screen readers and the same numbers in a table beside it.
+
+Colours come from the page's style sheet (blue and orange, told apart by every common kind of
+colour vision, and drawn differently besides), so that a chart follows the theme and prints.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from falsetrue.report.page import NOTHING, table
+
+#: Width of every chart in its own units; it scales with the page.
+_WIDTH = 560
+_ROW = 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityPoint:
+    """Texts whose probabilities lie in one bin."""
+
+    mean: float  #: mean probability, in [0, 1]
+    share: Interval  #: share of them that were of the class
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """A point of a curve with its band; ``x`` and the interval in [0, 1]."""
+
+    x: float
+    y: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForestRow:
+    """One row of a forest plot."""
+
+    name: str
+    estimates: Sequence[Interval | None]  #: one a series; ``None``: not defined
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRow:
+    """Two shares, in [0, 1], that stand side by side."""
+
+    name: str
+    one: float
+    two: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Frame:
+    """Where data lies in the drawing: ``x`` and ``y`` from ``low`` to ``high`` into a box."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    x_low: float = 0.0
+    x_high: float = 1.0
+    y_low: float = 0.0
+    y_high: float = 1.0
+
+    def x(self, value: float) -> float:
+        return self.left + self.width * (value - self.x_low) / (self.x_high - self.x_low)
+
+    def y(self, value: float) -> float:
+        return self.top + self.height * (1 - (value - self.y_low) / (self.y_high - self.y_low))
+
+
+def reliability(points: Sequence[ReliabilityPoint], *, title: str, description: str) -> Markup:
+    """Share found against probability said, one point a bin with its interval, and how many texts each bin holds."""
+    frame = _Frame(left=52, top=12, width=480, height=330)
+    counts = _Frame(left=52, top=366, width=480, height=56, y_high=max((point.count for point in points), default=1))
+    parts = [
+        _grid(frame, _ticks(0, 1), _ticks(0, 1)),
+        _line("ideal", [(frame.x(0), frame.y(0)), (frame.x(1), frame.y(1))]),
+    ]
+    for point in points:
+        x = frame.x(point.mean)
+        parts.append(_line("one whisker", [(x, frame.y(point.share.low)), (x, frame.y(point.share.high))]))
+        parts.append(_dot(x, frame.y(point.share.value)))
+        bar = counts.y(point.count)
+        parts.append(_rectangle("count", x - 8, bar, 16, counts.top + counts.height - bar))
+        parts.append(_text(x, counts.top + counts.height + 14, f"{point.count:,}", anchor="middle", small=True))
+    parts.append(_line("axis", [(52, 422), (532, 422)]))
+    parts += [
+        _text(292, 454, "probability said (points), texts in the bin (bars)", anchor="middle", label=True),
+        _text(14, 177, "share found", anchor="middle", label=True, turned=True),
+    ]
+    rows = [[f"{point.mean:.3f}", str(point.share), f"{point.count:,}"] for point in points]
+    numbers = table("Each bin", ["mean probability", "share found [95 %]", "texts"], rows)
+    return _figure(title, description, _svg(parts, 464, title, description), numbers)
+
+
+def risk_coverage(points: Sequence[CurvePoint], *, title: str, description: str) -> Markup:
+    """Share of wrong answers among the surest texts, against the share of texts answered, with its band."""
+    frame = _Frame(
+        left=52,
+        top=12,
+        width=480,
+        height=330,
+        y_high=_round_up(max((p.y.high for p in points), default=1), at_least=0.05),
+    )
+    band = [(frame.x(p.x), frame.y(p.y.high)) for p in points]
+    band += [(frame.x(p.x), frame.y(p.y.low)) for p in reversed(points)]
+    parts = [
+        _grid(frame, _ticks(0, 1), _ticks(0, frame.y_high)),
+        Markup('<polygon class="one band" points="{}"/>').format(_path(band)),
+        _line("one line", [(frame.x(p.x), frame.y(p.y.value)) for p in points]),
+        _text(292, 386, "share of texts answered, the surest first", anchor="middle", label=True),
+        _text(14, 177, "share of answers that are wrong", anchor="middle", label=True, turned=True),
+    ]
+    rows = [[f"{point.x:.0%}", str(point.y)] for point in points[:: max(1, math.ceil(len(points) / 12))]]
+    numbers = table("Along the curve", ["answered", "wrong [95 %]"], rows)
+    return _figure(title, description, _svg(parts, 396, title, description), numbers)
+
+
+def forest(
+    rows: Sequence[ForestRow],
+    *,
+    series: Sequence[str],
+    title: str,
+    description: str,
+    reference: float | None = None,
+    best_is_high: bool = True,
+) -> Markup:
+    """An estimate with its interval a row, the worst first series on top; at most two series.
+
+    ``reference`` draws a line at a value that means nothing was learnt. Rows without the first
+    estimate stand last, without a mark.
+    """
+    ordered = sorted(rows, key=lambda row: _worst_first(row, best_is_high=best_is_high))
+    height = len(ordered) * _ROW * max(1, len(series))
+    low, high = _range(ordered, reference)
+    frame = _Frame(left=190, top=16, width=350, height=height, x_low=low, x_high=high)
+    parts = [_grid(frame, _ticks(low, high), ())]
+    if reference is not None:
+        parts.append(_line("ideal", [(frame.x(reference), 8), (frame.x(reference), frame.top + height)]))
+    for at, row in enumerate(ordered):
+        parts += _forest_row(frame, row, frame.top + (at + 0.5) * _ROW * len(series), len(series))
+    if len(series) > 1:
+        parts += _key(series, height + 52)
+    drawing = _svg(parts, height + (66 if len(series) > 1 else 44), title, description)
+    numbers = [[row.name, *(str(each) if each else NOTHING for each in row.estimates)] for row in ordered]
+    return _figure(
+        title, description, drawing, table("Each row", ["", *(f"{name} [95 %]" for name in series)], numbers)
+    )
+
+
+def pair_bars(rows: Sequence[PairRow], *, names: tuple[str, str], title: str, description: str) -> Markup:
+    """Two horizontal bars a row, for shares in [0, 1] of two groups; the first is filled, the second drawn lighter."""
+    height = len(rows) * 30
+    frame = _Frame(left=210, top=16, width=330, height=height)
+    parts = [_grid(frame, _ticks(0, 1), ())]
+    for at, row in enumerate(rows):
+        top = frame.top + at * 30 + 4
+        parts.append(_text(200, top + 15, _shorten(row.name, 32), anchor="end", label=True))
+        for offset, kind, share in ((0, "one", row.one), (11, "two", row.two)):
+            parts.append(_rectangle(f"{kind} bar", frame.left, top + offset, frame.width * share, 10))
+    parts += _key(names, height + 52)
+    drawing = _svg(parts, height + 66, title, description)
+    numbers = [[row.name, f"{row.one:.1%}", f"{row.two:.1%}"] for row in rows]
+    return _figure(title, description, drawing, table("Each row", ["", *names], numbers))
+
+
+def histogram(
+    edges: Sequence[float], counts: Sequence[Sequence[int]], *, series: Sequence[str], title: str, description: str
+) -> Markup:
+    """How many values lie between the edges (ascending, one more than counts), for one or two series."""
+    top = max((count for each in counts for count in each), default=1) or 1
+    frame = _Frame(left=52, top=12, width=480, height=240, x_low=edges[0], x_high=edges[-1], y_high=_round_up(top))
+    parts = [_grid(frame, _ticks(edges[0], edges[-1]), _ticks(0, frame.y_high))]
+    for kind, each in zip(("one", "two"), counts, strict=False):
+        for low, high, count in zip(edges[:-1], edges[1:], each, strict=True):
+            share = (frame.x(high) - frame.x(low)) / len(counts)
+            left = frame.x(low) + (share if kind == "two" else 0)
+            parts.append(_rectangle(f"{kind} bar", left + 1, frame.y(count), share - 2, frame.y(0) - frame.y(count)))
+    if len(series) > 1:
+        parts += _key(series, 296)
+    rows = [
+        [f"{low:g} to {high:g}", *(f"{each[at]:,}" for each in counts)]
+        for at, (low, high) in enumerate(pairwise(edges))
+    ]
+    drawing = _svg(parts, 306 if len(series) > 1 else 286, title, description)
+    return _figure(title, description, drawing, table("Each bar", ["from, to", *series], rows))
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _worst_first(row: ForestRow, *, best_is_high: bool) -> tuple[bool, float]:
+    estimate = row.estimates[0]
+    if estimate is None:
+        return True, 0.0
+    return False, estimate.value if best_is_high else -estimate.value
+
+
+def _range(rows: Sequence[ForestRow], reference: float | None) -> tuple[float, float]:
+    """Round numbers around everything that is drawn."""
+    ends = [end for row in rows for each in row.estimates if each for end in (each.low, each.high)]
+    ends += [] if reference is None else [reference]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    step = _step(max(high - low, 0.01))
+    low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    return (low, high) if high > low else (low - step, high + step)
+
+
+def _forest_row(frame: _Frame, row: ForestRow, middle: float, series: int) -> list[Markup]:
+    parts = [_text(frame.left - 10, middle + 4, _shorten(row.name, 28), anchor="end", label=True)]
+    for number, estimate in enumerate(row.estimates[:series]):
+        kind, y = ("one", "two")[number], middle + (number - (series - 1) / 2) * _ROW * 0.6
+        if estimate is not None:
+            parts.append(_line(f"{kind} whisker", [(frame.x(estimate.low), y), (frame.x(estimate.high), y)]))
+            parts.append(_dot(frame.x(estimate.value), y) if kind == "one" else _square(frame.x(estimate.value), y))
+    return parts
+
+
+def _key(names: Sequence[str], y: float) -> list[Markup]:
+    """Which mark is which series."""
+    return [
+        _dot(60, y - 4),
+        _text(70, y, _shorten(names[0], 34), label=True),
+        _square(300, y - 4),
+        _text(310, y, _shorten(names[1], 34), label=True),
+    ]
+
+
+def _grid(frame: _Frame, across: Sequence[float], up: Sequence[float]) -> Markup:
+    bottom, right = frame.top + frame.height, frame.left + frame.width
+    parts = []
+    for value in across:
+        parts.append(_line("grid", [(frame.x(value), frame.top), (frame.x(value), bottom)]))
+        parts.append(_text(frame.x(value), bottom + 16, f"{value:g}", anchor="middle"))
+    for value in up:
+        parts.append(_line("grid", [(frame.left, frame.y(value)), (right, frame.y(value))]))
+        parts.append(_text(frame.left - 8, frame.y(value) + 4, f"{value:g}", anchor="end"))
+    parts.append(_line("axis", [(frame.left, bottom), (right, bottom)]))
+    return Markup("").join(parts)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers from ``low`` to ``high``, about five."""
+    step = _step(high - low)
+    first = math.ceil(low / step - 1e-9)
+    return [round(number * step, 10) for number in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _step(width: float) -> float:
+    raw = width / 5
+    size = 10.0 ** math.floor(math.log10(raw))
+    return float(next(factor for factor in (1, 2, 5, 10) if factor * size >= raw * 0.999) * size)
+
+
+def _round_up(value: float, at_least: float = 1e-3) -> float:
+    """The round number at or above ``value``, at which an axis ends."""
+    value = max(value, at_least)
+    step = _step(value)
+    return math.ceil(value / step - 1e-9) * step
+
+
+def _shorten(name: str, longest: int) -> str:
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _line(kind: str, points: Sequence[tuple[float, float]]) -> Markup:
+    return Markup('<polyline class="{}" points="{}"/>').format(kind, _path(points))
+
+
+def _dot(x: float, y: float) -> Markup:
+    return Markup('<circle class="one" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(x, y)
+
+
+def _square(x: float, y: float) -> Markup:
+    return Markup('<rect class="two" x="{:.1f}" y="{:.1f}" width="7" height="7"/>').format(x - 3.5, y - 3.5)
+
+
+def _rectangle(kind: str, x: float, y: float, width: float, height: float) -> Markup:
+    return Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+        kind, x, y, max(width, 0.0), max(height, 0.0)
+    )
+
+
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "start",
+    label: bool = False,
+    small: bool = False,
+    turned: bool = False,
+) -> Markup:
+    kind = " ".join(name for name, wanted in (("label", label), ("small", small)) if wanted)
+    transform = Markup(' transform="rotate(-90 {:.1f} {:.1f})"').format(x, y) if turned else Markup("")
+    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}</text>').format(
+        kind, x, y, anchor, transform, text
+    )
+
+
+def _svg(parts: Sequence[Markup], height: float, title: str, description: str) -> Markup:
+    return Markup(
+        '<svg role="img" viewBox="0 0 {} {:.0f}" xmlns="http://www.w3.org/2000/svg">'
+        "<title>{}</title><desc>{}</desc>{}</svg>"
+    ).format(_WIDTH, height, title, description, Markup("").join(parts))
+
+
+def _figure(title: str, description: str, drawing: Markup, numbers: Markup) -> Markup:
+    return Markup(
+        '<figure><figcaption><strong>{}</strong><span>{}</span></figcaption><div class="chart">{}{}</div></figure>'
+    ).format(title, description, drawing, numbers)

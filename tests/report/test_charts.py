@@ -1,0 +1,130 @@
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from falsetrue.report.charts import (
+    CurvePoint,
+    ForestRow,
+    Interval,
+    PairRow,
+    ReliabilityPoint,
+    forest,
+    histogram,
+    pair_bars,
+    reliability,
+    risk_coverage,
+)
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def around(value: float, width: float = 0.05) -> Interval:
+    return Interval(value=value, low=max(0.0, value - width), high=min(1.0, value + width))
+
+
+WORDS: dict[str, Any] = {"title": "A <chart>", "description": 'What it "shows"'}
+CHARTS: dict[str, Callable[[], Markup]] = {
+    "reliability": lambda: reliability(
+        [
+            ReliabilityPoint(mean=0.1, share=around(0.2), count=1234),
+            ReliabilityPoint(mean=0.9, share=around(1), count=1),
+        ],
+        **WORDS,
+    ),
+    "risk_coverage": lambda: risk_coverage(
+        [CurvePoint(x=each / 20, y=around(each / 50)) for each in range(1, 21)], **WORDS
+    ),
+    "forest": lambda: forest(
+        [ForestRow(name="<a>", estimates=[around(0.8), None]), ForestRow(name="b", estimates=[None, around(0.5)])],
+        series=("one", "two"),
+        reference=0.5,
+        **WORDS,
+    ),
+    "pair_bars": lambda: pair_bars([PairRow(name="<a>", one=0.964, two=0)], names=("real", "false"), **WORDS),
+    "histogram": lambda: histogram([0, 1, 2], [[3, 4], [0, 9]], series=("real", "false"), **WORDS),
+}
+
+
+def drawing(chart: Markup) -> ET.Element:
+    """The SVG, which must be well-formed XML."""
+    found = re.search("<svg.*?</svg>", chart, re.DOTALL)
+    assert found
+    return ET.fromstring(found[0])  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize("name", list(CHARTS))
+def test_a_chart_is_words_picture_and_the_same_numbers_in_a_table(name: str) -> None:
+    chart = CHARTS[name]()
+    svg = drawing(chart)
+    assert svg.get("role") == "img"
+    assert [svg[0].tag, svg[0].text, svg[1].tag, svg[1].text] == [
+        f"{SVG}title",
+        "A <chart>",
+        f"{SVG}desc",
+        'What it "shows"',
+    ]
+    assert chart.startswith("<figure><figcaption><strong>A &lt;chart&gt;</strong>")
+    assert "<table>" in chart
+    assert "style=" not in chart
+
+
+def test_a_forest_has_the_worst_on_top_and_what_is_not_defined_last() -> None:
+    rows = [("good", around(0.9)), ("none", None), ("bad", around(0.6)), ("middle", around(0.7))]
+    chart = forest([ForestRow(name=name, estimates=[estimate]) for name, estimate in rows], series=("AUC",), **WORDS)
+    names = re.findall('<th scope="row">(.*?)</th>', chart)
+    assert names == ["bad", "middle", "good", "none"]
+    labels = [each.text for each in drawing(chart).iter(f"{SVG}text") if each.get("class") == "label"]
+    assert labels == names
+    worst_high = forest(
+        [ForestRow(name=name, estimates=[estimate]) for name, estimate in rows],
+        series=("ECE",),
+        best_is_high=False,
+        **WORDS,
+    )
+    assert re.findall('<th scope="row">(.*?)</th>', worst_high) == ["good", "middle", "bad", "none"]
+
+
+unit = st.floats(0, 1)
+intervals = st.tuples(unit, unit, unit).map(sorted).map(lambda ends: Interval(low=ends[0], value=ends[1], high=ends[2]))
+
+
+@given(st.lists(st.none() | intervals, max_size=12), st.none() | unit)
+def test_every_mark_of_a_forest_lies_inside_the_picture(
+    estimates: list[Interval | None], reference: float | None
+) -> None:
+    rows = [ForestRow(name=str(number), estimates=[each]) for number, each in enumerate(estimates)]
+    svg = drawing(forest(rows, series=("AUC",), reference=reference, **WORDS))
+    width, height = (float(each) for each in (svg.get("viewBox") or "").split()[2:])
+    for circle in svg.iter(f"{SVG}circle"):
+        assert 0 <= float(circle.get("cx") or "nan") <= width
+        assert 0 <= float(circle.get("cy") or "nan") <= height
+    for line in svg.iter(f"{SVG}polyline"):
+        for point in (line.get("points") or "").split():
+            x, y = map(float, point.split(","))
+            assert 0 <= x <= width
+            assert 0 <= y <= height
+    assert sum(1 for _ in svg.iter(f"{SVG}circle")) == sum(each is not None for each in estimates)
+
+
+def test_the_bars_of_a_pair_are_as_long_as_their_shares() -> None:
+    svg = drawing(pair_bars([PairRow(name="a", one=0.25, two=1)], names=("real", "false"), **WORDS))
+    one, two = [float(bar.get("width") or 0) for bar in svg.iter(f"{SVG}rect") if "bar" in (bar.get("class") or "")]
+    assert one == pytest.approx(two / 4, abs=0.1)
+
+
+def test_what_is_empty_is_drawn_empty() -> None:
+    for chart in (
+        reliability([], **WORDS),
+        risk_coverage([], **WORDS),
+        forest([], series=("AUC",), **WORDS),
+        pair_bars([], names=("a", "b"), **WORDS),
+        histogram([0, 1], [[0]], series=("a",), **WORDS),
+    ):
+        drawing(chart)
+        assert "nan" not in chart
