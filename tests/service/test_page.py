@@ -22,9 +22,11 @@ import pytest
 from jinja2 import Environment, PackageLoader
 from tests.conftest import make_news
 from tests.service.conftest import DISPATCH, MARK, RANT, Served, serve_in_thread, wait_until
+from tests.service.evaluations import decided, evaluation, figures, leak
 
+from falsetrue.bundle.manifest import KnownOutletsRecord, Manifest, SplitRecord, policy_record
 from falsetrue.jobs.classify import Classifier
-from falsetrue.model.decision import DEFAULT_ACTIONS, Outcome, Policy, Reason
+from falsetrue.model.decision import DEFAULT_ACTIONS, Outcome, Policy, Reason, Thresholds
 from falsetrue.registry.policies import Policies
 from falsetrue.service.app import create_app
 from falsetrue.service.assets import FOLDER
@@ -340,17 +342,40 @@ def test_an_address_of_the_api_answers_in_json_even_in_a_browser(visitor: httpx2
 # --- the model's card ------------------------------------------------------------------------------
 
 
-def test_the_models_card_gives_the_figures_of_its_record_worst_first(visitor: httpx2.Client) -> None:
-    record = visitor.get("/v1/model").json()
+FORMAT_1 = Path(__file__).parents[1] / "bundle" / "format_1"
+
+
+def card_of(manifest: Manifest, language: str = "en") -> httpx2.Response:
+    """The page about a model that says this of itself."""
+
+    def load() -> Classifier:
+        return replace(load_classifier(Settings(model=str(FORMAT_1))), manifest=manifest)
+
+    with serve_in_thread(create_app(Settings(), load=load)) as served:
+        _until_ready(served.client)
+        return served.client.get("/model", params={"lang": language})
+
+
+def of_format_1() -> Manifest:
+    return load_classifier(Settings(model=str(FORMAT_1))).manifest
+
+
+def test_the_models_card_begins_with_the_worst_of_the_news_from_elsewhere(visitor: httpx2.Client) -> None:
+    manifest = load_classifier(Settings()).manifest
     said = words(visitor.get("/model"))
-    assert record["name"] in said
-    assert record["version"] in said
-    by_auc = sorted(record["metrics"]["by_corpus"].items(), key=lambda item: item[1]["auc"]["value"])
-    assert [said.index(name) for name, _ in by_auc] == sorted(said.index(name) for name, _ in by_auc)
-    for figures in (record["metrics"], *(figures for _, figures in by_auc)):
-        assert f"{figures['auc']['value']:.3f} [{figures['auc']['low']:.3f}; {figures['auc']['high']:.3f}]" in said
-    for corpus in record["corpora"]:
-        assert f"{corpus['real']:,} {corpus['false']:,}" in said
+    assert manifest.version in said
+    assert manifest.evaluation
+    found = {name: each for record in manifest.evaluation.left_out for name, each in record.figures.items()}
+    aucs = {name: each.auc for name, each in found.items() if each.auc}
+    by_auc = sorted(aucs, key=lambda name: aucs[name].value)
+    assert len(by_auc) > 1
+    table = said[said.index("Collections left out in turn") : said.index("Outlets that it has not learnt from")]
+    assert [table.index(name) for name in by_auc] == sorted(table.index(name) for name in by_auc)
+    for name, auc in aucs.items():
+        assert f"{name} {found[name].texts:,} texts {auc.value:.3f} [{auc.low:.3f}; {auc.high:.3f}]" in table
+    for corpus in manifest.corpora:
+        assert f"{corpus.real:,} {corpus.false:,}" in said
+    assert "drawn at random and kept aside" not in said
     assert "It does not check facts." in said
 
 
@@ -358,6 +383,83 @@ def test_the_models_card_is_in_spanish_too(visitor: httpx2.Client) -> None:
     said = words(visitor.get("/model", params={"lang": "es"}))
     assert "Para qué no sirve" in said
     assert re.search(r"AUC \(0,5 .*?\) 0,\d{3} \[0,\d{3}; 0,\d{3}\]", said)
+
+
+def test_of_a_model_of_format_1_the_card_says_what_was_not_measured() -> None:
+    said = words(card_of(of_format_1()))
+    assert "was not measured when this model was made" in said
+    assert "The test texts were drawn at random" in said
+    assert "Of those called likely false, were false" in said
+    assert "What gave the labels away" not in said
+    assert "Known failures" not in said
+
+
+def test_a_model_of_one_collection_is_not_said_to_do_well_elsewhere() -> None:
+    evaluated = evaluation(left_out=[], left_out_mean_auc=None)
+    said = words(card_of(msgspec.structs.replace(of_format_1(), evaluation=evaluated)))
+    assert "that takes several collections" in said
+    assert "on average" not in said
+
+
+def test_the_card_sets_other_outlets_beside_known_ones_and_rules_that_know_nothing() -> None:
+    split = SplitRecord(kind="grouped", seed=0, fitted=9, held_out=5, sources_apart={"news": True, "unnamed": False})
+    known = KnownOutletsRecord(figures=figures(0.93), policy=decided(0.61))
+    evaluated = evaluation(known_outlets=known, references={"length only": figures(0.53), "always real": figures(0.5)})
+    said = words(card_of(msgspec.structs.replace(of_format_1(), evaluation=evaluated, split=split)))
+    assert "Other outlets Known outlets" in said
+    assert "1 is best) 0.810 [0.710; 0.910] 0.930 [0.830; 1.030]" in said
+    assert "Share of test texts decided 42 % [32; 52] 61 % [51; 71]" in said
+    assert said.index("Looks at the length alone 0.530") < said.index("Always says real 0.500")
+    assert "these are of outlets that it did not learn from: news." in said
+    assert "The test texts were drawn at random" not in said
+
+
+def test_without_known_outlets_the_card_speaks_of_texts_kept_aside() -> None:
+    said = words(card_of(msgspec.structs.replace(of_format_1(), evaluation=evaluation())))
+    assert "Figure Kept aside AUC (0.5 is a coin toss, 1 is best) 0.810 [0.710; 0.910] Accuracy" in said
+    assert "outlets that it" not in said.replace("same outlet", "")
+
+
+def test_the_card_gives_the_thresholds_of_each_language() -> None:
+    policy = Policy(
+        name="desk",
+        version=2,
+        false_below=0.1,
+        real_above=0.9,
+        by_language={"es": Thresholds(false_below=0.2, real_above=0.8)},
+        languages=("en", "es", "pt"),
+    )
+    manifest = msgspec.structs.replace(of_format_1(), policy=policy_record(policy))
+    said = words(_card_with_policy(manifest, policy))
+    assert "English likely false below 0.100, likely real above 0.900" in said
+    assert "Español likely false below 0.200, likely real above 0.800" in said
+    assert "pt likely false below 0.100, likely real above 0.900" in said
+    assert "a language other than these: English, Español, pt" in said
+
+
+def _card_with_policy(manifest: Manifest, policy: Policy) -> httpx2.Response:
+    def load() -> Classifier:
+        classifier = load_classifier(Settings(model=str(FORMAT_1)))
+        return replace(classifier, manifest=manifest, policies=Policies(policy, Path("none")))
+
+    with serve_in_thread(create_app(Settings(), load=load)) as served:
+        _until_ready(served.client)
+        return served.client.get("/model")
+
+
+def test_what_the_card_has_from_the_record_is_escaped_and_marked_as_english() -> None:
+    corpus = msgspec.structs.replace(of_format_1().corpora[0], label_means="<i>word</i>", cite="A & B", licence="MIT")
+    found = [leak("<b>x</b>", auc=auc) for auc in (0.9, 0.8, 0.7, 0.6)]
+    manifest = msgspec.structs.replace(
+        of_format_1(), corpora=[corpus], leaks=found, evaluation=evaluation(), masks=["url@1"]
+    )
+    page = card_of(manifest, "es").text
+    for english in ("&lt;i&gt;word&lt;/i&gt;", "MIT", "A &amp; B", "mask it"):
+        assert re.search(rf'lang="en">{re.escape(english)}<', page), english
+    assert '<ul class="masks" lang="en">\n<li>web addresses</li>' in page
+    assert page.count('<b lang="en">&lt;b&gt;x&lt;/b&gt;</b>') == 3
+    assert "<b>x" not in page
+    assert "<i>" not in page
 
 
 # --- other models, other policies, no model --------------------------------------------------------
@@ -410,7 +512,7 @@ def test_a_teams_own_policy_is_applied_and_drawn(tmp_path: Path, low: float, hig
     assert answer.status_code == 200
     assert "desk@3" in answer.text
     assert "desk@3" in card
-    assert "Share of test texts decided" not in card
+    assert "Why it did not decide" not in card
     assert "&lt;ask the desk&gt;" in answer.text
 
 

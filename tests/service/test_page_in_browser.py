@@ -453,6 +453,17 @@ def test_axe_finds_nothing_wrong_on_a_small_screen(visit: Visit) -> None:
         assert _axe(page) == []
 
 
+def test_the_models_card_prints_dark_on_white_whatever_is_on_the_screen(visit: Visit) -> None:
+    with visit("/model", color_scheme="light") as page:
+        page.click("#theme")
+        page.emulate_media(media="print")
+        colours = page.locator("#main > .card").first.evaluate(
+            "card => [getComputedStyle(card).backgroundColor, getComputedStyle(card).color]"
+        )
+        assert colours == ["rgb(255, 255, 255)", "rgb(23, 32, 43)"]
+        assert page.locator(".sheet").first.evaluate("sheet => getComputedStyle(sheet).overflowX") == "visible"
+
+
 def _axe(page: Page) -> list[tuple[str, list[str]]]:
     """Each broken rule, and where."""
     if not page.evaluate("'axe' in window"):
