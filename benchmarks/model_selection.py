@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from falsetrue.jobs.corpora import Sources, read_corpora
-from falsetrue.jobs.judging import clusters_of, labels_of
+from falsetrue.jobs.judging import clusters_of
 from falsetrue.jobs.progress import Quiet
 from falsetrue.model.counting import Counts
-from falsetrue.model.fitting import DEFAULT, PLAIN, Recipe, balanced_weights, count, fit_linear
-from falsetrue.model.metrics import Floats, auc
+from falsetrue.model.fitting import DEFAULT, PLAIN, Recipe, balanced_weights, count, fit_linear, labels_of
+from falsetrue.model.metrics import Floats
 from falsetrue.model.resampling import Resampled, mean, mean_difference, resample
 from falsetrue.news.about import About, read_about
 from falsetrue.news.article import Article
@@ -167,7 +168,7 @@ def by_corpus(news: News, scores: Floats) -> dict[str, Resampled]:
 
 def meanauc(news: News, scores: Floats) -> float:
     """Mean over the corpora that have scores."""
-    return float(np.mean([auc(news.labels[at], scores[at]) for at in _scored(news, scores)]))
+    return float(np.mean([roc_auc_score(news.labels[at], scores[at]) for at in _scored(news, scores)]))
 
 
 def _scored(news: News, scores: Floats) -> list[NDArray[np.int64]]:
@@ -184,7 +185,7 @@ def show(
     print("| settings | mean | " + " | ".join(JUDGED) + " |")
     print("|---" * (2 + len(JUDGED)) + "|")
     for name, scores in rows.items():
-        aucs = [auc(news.labels[at], scores[at]) for at in _scored(news, scores)]
+        aucs = [roc_auc_score(news.labels[at], scores[at]) for at in _scored(news, scores)]
         print(f"| {name} | {np.mean(aucs):.4f} | " + " | ".join(f"{value:.3f}" for value in aucs) + " |")
     print("\nChosen: " + "; ".join(f"{corpus}: {setting}" for corpus, setting in chosen.items()))
     ours, theirs = (list(by_corpus(news, scores).values()) for scores in (nested, plain))

@@ -150,7 +150,7 @@ def test_a_corpus_of_one_class_is_a_clear_line(tmp_path: Path) -> None:
 
 
 def test_three_rows_are_too_few_to_fit_on_and_say_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a class has only [01] articles to fit on after cleaning; at least 6"):
+    with pytest.raises(InputError, match=r"a class has only [01] articles to fit on after cleaning; at least 10"):
         run(write(tmp_path / "three.csv", make_news(3)))
 
 
@@ -246,7 +246,7 @@ def test_a_few_rows_of_one_class_are_judged_by_what_is_defined(trained: Callable
     assert protocol.pooled.model.auc is None
     assert protocol.pooled.model.accuracy
     assert protocol.pooled.references == {}
-    assert protocol.skipped == {"few": "reference rows need 12 articles of each class; one has 0"}
+    assert protocol.skipped == {"few": "reference rows need 20 articles of each class; one has 0"}
     assert set(protocol.macro_mean["model"]) == {figure.name for figure in FIGURES}
 
 

@@ -8,13 +8,13 @@ from falsetrue.jobs.judging import (
     estimate_record,
     judge_policy,
     judge_scores,
-    labels_of,
     leave_one_corpus_out,
 )
 from falsetrue.jobs.progress import Quiet
 from falsetrue.model.baselines import Scoring
 from falsetrue.model.decision import Outcome
 from falsetrue.model.figures import FIGURES, FiguresRecord
+from falsetrue.model.fitting import labels_of
 from falsetrue.news.article import Article, Label
 
 

@@ -110,7 +110,7 @@ def _leaks(manifest: Manifest) -> str:
     for leak in manifest.leaks:
         by_corpus.setdefault("between corpora" if leak.kind == "sign_flip" else leak.corpus, []).append(leak)
     for corpus, leaks in by_corpus.items():
-        worst = sorted(leaks, key=lambda leak: -abs(leak.auc - 0.5))
+        worst = sorted(leaks, key=lambda leak: (not leak.seen, -leak.auc))  # what the model could see first
         rows += [
             _row(
                 corpus,

@@ -20,7 +20,6 @@ from falsetrue.jobs.judging import (
     estimate_record,
     figures_record,
     judge_policy,
-    labels_of,
     leave_one_corpus_out,
     score_apart,
 )
@@ -36,7 +35,7 @@ from falsetrue.model.evaluation import (
     SideRecord,
 )
 from falsetrue.model.figures import FIGURES, EstimateRecord
-from falsetrue.model.fitting import FEWEST_PER_CLASS, Recipe, fit
+from falsetrue.model.fitting import FEWEST_PER_CLASS, Recipe, fit, labels_of
 from falsetrue.model.resampling import Resampled, difference, mean, mean_difference, resample
 from falsetrue.news.about import About
 from falsetrue.news.article import Article, Label

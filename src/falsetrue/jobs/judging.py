@@ -20,6 +20,7 @@ from falsetrue.model.figures import (
     PolicyFiguresRecord,
     RiskRecord,
 )
+from falsetrue.model.fitting import labels_of
 from falsetrue.model.metrics import Estimate
 from falsetrue.model.resampling import COVERAGES, Resampled, resample, shares
 from falsetrue.news.article import Article
@@ -28,11 +29,6 @@ from falsetrue.news.splitting import LeftOut, leave_one_corpus_out_splits, sourc
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-
-def labels_of(articles: Sequence[Article]) -> Integers:
-    """0 for false and 1 for real articles, shape (n,)."""
-    return np.array([int(article.label) for article in articles], dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,12 +25,12 @@ from falsetrue.jobs.judging import (
     figures_record,
     judge_policy,
     judge_scores,
-    labels_of,
 )
 from falsetrue.jobs.progress import Progress
 from falsetrue.model.baselines import BASELINES
 from falsetrue.model.decision import EVEN, Outcome, Policy, Reason, Thresholds, decide
 from falsetrue.model.figures import FiguresRecord, PolicyFiguresRecord
+from falsetrue.model.fitting import labels_of
 from falsetrue.model.metrics import Floats, Labels, confusion
 from falsetrue.model.resampling import Resampled, mean, resample
 from falsetrue.model.thresholds import Promise, Target, fit_band

@@ -41,7 +41,6 @@ from falsetrue.errors import CannotCompileError
 from falsetrue.features.languages import language_of
 from falsetrue.jobs.audit import audit_articles
 from falsetrue.jobs.corpora import Corpus, Sources, read_corpora
-from falsetrue.jobs.judging import labels_of
 from falsetrue.jobs.measure import (
     KeptAside,
     Learnt,
@@ -64,6 +63,7 @@ from falsetrue.model.fitting import (
     count,
     fit_counted,
     fit_deployed,
+    labels_of,
     make_folds,
     make_weights,
     suited,
