@@ -92,7 +92,8 @@ def test_a_bundle_of_format_1_is_verified_loaded_and_answers_as_it_did() -> None
     assert (opened.manifest.format, opened.manifest.name, opened.manifest.masks) == (1, "format-1", [])
     assert check_golden(opened.manifest, opened.compiled_scorer()) <= TOLERANCE
     assert opened.baseline().texts == opened.manifest.split.held_out
-    assert opened.manifest.policy.policy().languages == ()
+    policy = opened.manifest.policy.policy()
+    assert (policy.languages, policy.minimum_news_log_odds, policy.minimum_words_for_halves) == ((), None, None)
 
 
 def test_a_changed_manifest_of_format_1_is_refused(tmp_path: Path) -> None:

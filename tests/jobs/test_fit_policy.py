@@ -209,6 +209,17 @@ def test_precision_is_kept_at_the_prevalence_of_the_feed(classifier: Classifier,
     assert sum(found.expected.per_1000.values()) == pytest.approx(1000)
 
 
+@pytest.mark.parametrize("hidden", [0, 9])
+def test_at_a_prevalence_news_that_is_never_decided_counts_as_missed(
+    classifier: Classifier, tmp_path: Path, hidden: int
+) -> None:
+    """Of the false texts nine in ten may be out of scope: what is then flagged is mostly the few real ones among it."""
+    rows = [row(0.001, 0, f"f{n}", more="unknown" if n % 10 < hidden else "") for n in range(5000)]
+    rows += [row(0.999, 1, f"r{n}") for n in range(9960)] + [row(0.001, 1, f"a{n}") for n in range(40)]
+    found = run(classifier, write(tmp_path / "in.csv", rows), targets=["precision.false=0.9"], prevalence=0.05)
+    assert found.fitted.bands[0].found == (not hidden)
+
+
 def test_thresholds_are_of_the_adjusted_probability(classifier: Classifier, tmp_path: Path) -> None:
     found = run(classifier, write(tmp_path / "in.csv", news(3000)), targets=["false-alarm=0.02"], prevalence=0.05)
     (band,) = found.fitted.bands

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import make_news
+from tests.conftest import make_news, write_csv
 
 from falsetrue.bundle.folder import open_bundle
 from falsetrue.bundle.manifest import MANIFEST, Manifest
@@ -14,6 +14,7 @@ from falsetrue.jobs.progress import Quiet
 from falsetrue.jobs.train import Training, train
 from falsetrue.model.decision import Outcome
 from falsetrue.model.fitting import RECIPES, balanced_weights
+from falsetrue.news.about import About
 from falsetrue.news.article import Article, Label
 from falsetrue.news.labelled import Columns
 
@@ -197,3 +198,43 @@ def test_two_files_of_one_name_are_refused(news_csv: Path, tmp_path: Path) -> No
 def test_an_existing_model_is_refused_before_anything_is_read(trained: Callable[[str], Path]) -> None:
     with pytest.raises(InputError, match="exists already"):
         run(trained("default"), Path("nowhere.csv"))
+
+
+def test_the_languages_are_those_that_serving_finds_whatever_the_file_says(news_csv: Path, tmp_path: Path) -> None:
+    rows = news_csv.read_text().splitlines()
+    named = tmp_path / "named.csv"
+    named.write_text("\n".join([f"{rows[0]},language", *(f"{row},English" for row in rows[1:])]))
+    manifest = run(tmp_path / "m", named)
+    assert manifest.languages == manifest.policy.languages == ["en"]
+    assert manifest.metrics.selective.coverage.value > 0
+
+
+def test_a_language_that_no_text_can_be_found_to_be_in_is_refused(news_csv: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="language 'English' is none that is recognised"):
+        run(tmp_path / "m", news_csv, languages=["English"])
+
+
+def test_a_corpus_that_is_not_judged_is_fitted_on_and_nothing_else(news_csv: Path, tmp_path: Path) -> None:
+    other = write_csv(tmp_path / "claims.csv", make_news(200, seed=1))
+    about = {"claims": About(judged=False, weight=0.3)}
+    manifest = run(tmp_path / "m", news_csv, other, about=about)
+    assert manifest.evaluation is not None
+    assert set(manifest.evaluation.by_corpus) == {"news"}
+    assert manifest.evaluation.left_out == []  # without the news nothing is left to make probabilities of
+    assert manifest.split.fitted > 300
+
+
+def test_where_no_corpus_is_judged_there_is_nothing_to_make_probabilities_of(news_csv: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="of one class"):
+        run(tmp_path / "m", news_csv, about={"news": About(judged=False)})
+
+
+def test_outlets_are_drawn_together_where_they_are_known(tmp_path: Path) -> None:
+    rows = make_news(400)
+    lines = [f"{title},{text},{label},outlet{n % 100}" for n, (title, text, label) in enumerate(rows)]
+    (tmp_path / "n.csv").write_text("title,text,label,source\n" + "\n".join(lines))
+    manifest = run(tmp_path / "m", tmp_path / "n.csv")
+    assert manifest.evaluation is not None
+    assert manifest.evaluation.known_outlets is not None
+    assert manifest.evaluation.held_out.clustered_by == "source"
+    assert manifest.split.sources_apart == {"n": True}

@@ -101,6 +101,7 @@ NEWSROOM = Policy(
     languages=("en", "es"),
     minimum_words=10,
     minimum_news_log_odds=0.0,
+    minimum_words_for_halves=120,
 )
 
 
@@ -142,6 +143,11 @@ def test_halves_with_opposite_verdicts_are_not_decided_as_one() -> None:
     assert decide(NEWSROOM, score(halves=(0.95, 0.1))).reasons == (Reason.CONFLICTING_PARTS,)
     assert decide(NEWSROOM, score(halves=(0.95, 0.5))).outcome is Outcome.REAL
     assert decide(NEWSROOM, score(halves=(0.95, 0.1), words=60, known_words=60)).outcome is Outcome.REAL
+
+
+def test_a_policy_that_does_not_ask_for_halves_decides_whatever_they_say() -> None:
+    older = replace(NEWSROOM, minimum_words_for_halves=None)
+    assert decide(older, score(halves=(0.95, 0.1))).outcome is Outcome.REAL
 
 
 def test_thresholds_of_a_language_are_checked_too() -> None:

@@ -138,6 +138,9 @@ def test_names_carry_a_version() -> None:
         ":",
         "— a(",
         "\n",
+        "\nAAA" + "." * 46,
+        " , AAA" + ".," * 20,
+        "-" * 70 + " @a" * 10,
     ],
 )
 def test_time_is_linear_on_hostile_texts(unit: str) -> None:

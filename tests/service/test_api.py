@@ -60,7 +60,13 @@ def test_a_language_is_found_or_believed(client: httpx2.Client, asked: str, answ
     assert ("unsupported_language" in found["reasons"]) == (answered == "de")
 
 
-@pytest.mark.parametrize("language", ["", "english please", "e", "x" * 40, 7])
+@pytest.mark.parametrize("language", [None, "und"])
+def test_a_language_that_nobody_knows_is_found(client: httpx2.Client, language: str | None) -> None:
+    (found,) = classify(client, {"text": DISPATCH, "language": language})["results"]
+    assert (found["language"], found["reasons"]) == ("en", [])
+
+
+@pytest.mark.parametrize("language", ["", "en\n", "english please", "e", "x" * 40, 7])
 def test_a_language_that_is_none_is_refused(client: httpx2.Client, language: Any) -> None:
     body = {"items": [{"text": DISPATCH, "language": language}]}
     response = client.post("/v1/classifications", json=body)

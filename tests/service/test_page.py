@@ -841,3 +841,27 @@ def test_the_page_is_no_part_of_the_apis_document(visitor: httpx2.Client) -> Non
 
 def test_examples_are_the_same_in_every_language() -> None:
     assert {tuple(examples(language)) for language in LANGUAGES} == {("dispatch", "rant", "unclear")}
+
+
+# --- encodings and shares --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("charset", ["punycode", "unicode_escape", "utf-16", "latin-1"])
+@pytest.mark.parametrize("path", ["/", "/upload"])
+def test_a_form_in_another_encoding_than_utf_8_is_refused_unread(
+    visitor: httpx2.Client, charset: str, path: str
+) -> None:
+    content = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nx-' + b"a" * 300_000 + b"\r\n--b--\r\n"
+    answer = visitor.post(
+        path, content=content, headers={"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
+    )
+    assert answer.status_code == 415
+
+
+def test_a_form_that_says_it_is_utf_8_is_read(visitor: httpx2.Client) -> None:
+    content = '--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nñandú\r\n--b--\r\n'.encode()
+    answer = visitor.post(
+        "/", content=content, headers={"content-type": 'multipart/form-data; boundary=b; charset="UTF-8"'}
+    )
+    assert answer.status_code == 200
+    assert "ñandú" in answer.text

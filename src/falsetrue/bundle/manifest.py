@@ -45,7 +45,7 @@ class CorpusRecord(Record, frozen=True, kw_only=True):
     label_means: str | None = None  #: whose word a label is
     licence: str | None = None
     cite: str | None = None
-    languages: list[str] = []  #: BCP 47, those of at least 1 % of the articles
+    languages: list[str] = []  #: as the file names them
     first_year: int | None = None  #: of the articles that have a day
     last_year: int | None = None
     dropped: dict[str, int]  #: rows left out, by reason
@@ -103,6 +103,7 @@ class PolicyRecord(Record, frozen=True, kw_only=True):
     minimum_words: int
     minimum_known_share: float
     minimum_news_log_odds: float | None = None  #: since format 2
+    minimum_words_for_halves: int | None = None  #: since format 2
     actions: dict[Outcome, str]
 
     def policy(self) -> Policy:
@@ -151,7 +152,8 @@ class EvaluationRecord(Record, frozen=True, kw_only=True):
     policy: PolicyFiguresRecord  #: what the default policy decides of them
     by_corpus: dict[str, FiguresRecord]
     policy_by_corpus: dict[str, PolicyFiguresRecord]
-    by_language: dict[str, FiguresRecord]  #: as the files name it; empty for one language
+    by_language: dict[str, FiguresRecord]  #: as it is found; empty for one language
+    policy_by_language: dict[str, PolicyFiguresRecord] = {}
     called_elsewhere: float  #: share of them called out of scope or of an unsupported language, in [0, 1]
     known_outlets: KnownOutletsRecord | None = None  #: ``None`` where no corpus names its outlets
     references: dict[str, FiguresRecord] = {}  #: on the same articles, by name of the reference row
@@ -186,7 +188,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     compiled: bool  #: whether ``scorer.safetensors`` serves it; else only joblib can
     not_compiled_because: str | None = None
     classes: dict[str, str] = msgspec.field(default_factory=lambda: {"0": "false", "1": "real"})
-    languages: list[str]  #: BCP 47, as whoever trained it declared
+    languages: list[str]  #: BCP 47, those that it decides on: declared, or found in the news
     masks: list[str] = []  #: names of the masks laid over every text, in training and in serving alike
     blocked_words: list[str] = []  #: words that stand in no term of the model, because they name outlets
     filters: list[str]  #: which rows were left out

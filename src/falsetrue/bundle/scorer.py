@@ -253,11 +253,12 @@ class Counted:
 
     def function_words(self) -> NDArray[np.int64]:
         """How many of the words of each text are function words of each language, shape (n, languages)."""
-        bits = self._scorer.vocabulary.language_bits[self._numbers]
-        starts = np.cumsum(self.words + 1) - self.words - 1
-        if not len(starts):
-            return np.zeros((0, bits.shape[1]), dtype=np.int64)
-        return np.add.reduceat(bits, starts, axis=0, dtype=np.int64)
+        bits = self._scorer.vocabulary.language_bits
+        ends = np.cumsum(self.words + 1) - 1
+        counts = np.empty((len(self.words), bits.shape[1]), dtype=np.int64)
+        for text, (end, size) in enumerate(zip(ends.tolist(), self.words.tolist(), strict=True)):
+            bits[self._numbers[end - size : end]].sum(axis=0, dtype=np.int64, out=counts[text])
+        return counts
 
     def features(self, *, halves: bool = False) -> Features:
         """TF-IDF of the terms: a row for each text or, with ``halves``, for each half of the words of each."""

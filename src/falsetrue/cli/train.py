@@ -80,7 +80,7 @@ def train(
         real=real,
         fake=fake,
         columns=Columns(text=text, title=title, label=label, source=source, date=date),
-        languages=language or (),
+        languages=[each.partition("-")[0].lower() for each in language or ()],
         about=read_about(about) if about else {},
         split=split,
         rows=rows,

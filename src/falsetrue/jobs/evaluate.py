@@ -161,8 +161,15 @@ def evaluate_model(
     The reference rows are fitted out of fold on the same files. Warns where a model learnt from one of the files.
     """
     news = _read(evaluation, today, progress, both_classes=False)
-    protocol = _as_saved(news, classifier, policy, other, prevalence=evaluation.prevalence, progress=progress)
+    prevalence = classifier.policies.prevalence(policy, evaluation.prevalence)
+    protocol = _as_saved(news, classifier, policy, other, prevalence=prevalence, progress=progress)
     warnings = _warnings_of_files(news.facts)
+    warnings += classifier.policies.cautions(policy, _name(classifier), evaluation.prevalence)
+    if prevalence is not None:
+        warnings.append(
+            f"probabilities suppose that {prevalence:.1%} of the news is false; figures that depend on the mixture "
+            "(accuracy, F1, Brier score, log loss, ECE, precision) are those of the files' own"
+        )
     for each in (classifier, other):
         warnings += _warnings_of_training(each, news.facts) if each else []
     return EvaluationReport(
@@ -176,7 +183,7 @@ def evaluate_model(
         files=news.facts,
         protocols=[protocol],
         not_run={},
-        prevalence=evaluation.prevalence,
+        prevalence=prevalence,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from falsetrue.errors import InputError
 from falsetrue.jobs.classify import Classification, Classifier, Item
 from falsetrue.jobs.progress import Progress
-from falsetrue.model.decision import UNDETERMINED, Outcome, Policy, Reason
+from falsetrue.model.decision import EVEN, UNDETERMINED, Outcome, Policy, Reason
 from falsetrue.model.metrics import Estimate, proportion
 from falsetrue.model.prevalence import check_prevalence
 from falsetrue.model.thresholds import Band, Target, fit_band, parse_target
@@ -108,10 +108,11 @@ def fit_policy(
     progress.phase(f"read {Path(fitting.labelled).name}")
     news = _read(fitting)
     progress.phase("score", len(news.articles), "texts")
-    usable = _usable(_score(news.articles, classifier, of_model, fitting.prevalence, progress), news)
+    scored = _score(news.articles, classifier, of_model, fitting.prevalence, progress)
+    usable = _usable(scored, news)
     progress.phase("fit")
     languages = _languages(usable, news.warnings) if fitting.per_language else []
-    bands = _fit_bands(usable, targets, ["", *languages], fitting)
+    bands = _fit_bands(usable if fitting.prevalence is None else scored, targets, ["", *languages], fitting)
     general, *own = [_thresholds(bands, language, of_model) for language in ["", *languages]]
     fitted = _fitted(fitting, classifier, news, bands, now=now, digest=digest, trained_on=trained_on)
     written = PolicyFile(
@@ -209,12 +210,17 @@ def _score(
     return texts
 
 
+def _other_reasons(text: _Text) -> list[Reason]:
+    """Why a text is not decided, whatever the thresholds."""
+    return [reason for reason in text.found.reasons if reason is not Reason.NEAR_THRESHOLD]
+
+
 def _usable(texts: Sequence[_Text], news: _News) -> list[_Text]:
     """Texts whose verdict depends on thresholds alone; the others are counted by their first reason."""
     news.left_out["empty_text"] += len(news.articles) - len(texts)
     usable = []
     for text in texts:
-        others = [reason for reason in text.found.reasons if reason is not Reason.NEAR_THRESHOLD]
+        others = _other_reasons(text)
         if others:
             news.left_out[others[0]] += 1
         else:
@@ -262,12 +268,16 @@ def _languages(usable: Sequence[_Text], warnings: list[str]) -> list[str]:
 
 
 def _fit_bands(
-    usable: Sequence[_Text], targets: Sequence[Target], languages: Sequence[str], fitting: Fitting
+    texts: Sequence[_Text], targets: Sequence[Target], languages: Sequence[str], fitting: Fitting
 ) -> dict[tuple[str, Outcome], Band]:
-    """A band for each language (empty: all texts) and each verdict with a target; each gets its share of the error."""
-    labels = np.array([int(text.article.label) for text in usable])
-    p_real = np.array([text.found.p_real for text in usable])
-    spoken = np.array([text.found.language or "" for text in usable])
+    """A band for each language (empty: all texts) and each verdict with a target; each gets its share of the error.
+
+    Texts that are not decided whatever the thresholds lie beyond no cut. At a prevalence, which is that of the feed,
+    they count as texts that do not get the verdict: they may be more common in one class than in the other.
+    """
+    labels = np.array([int(text.article.label) for text in texts])
+    p_real = np.array([EVEN if _other_reasons(text) else text.found.p_real for text in texts])
+    spoken = np.array([text.found.language or "" for text in texts])
     verdicts = sorted({target.verdict for target in targets})
     error = (1 - fitting.confidence) / (len(languages) * len(verdicts))
     bands = {}

@@ -20,7 +20,6 @@ from falsetrue.errors import InputError
 from falsetrue.jobs.judging import (
     Clusters,
     Decided,
-    clusters_of,
     estimate_record,
     figures_record,
     judge_policy,
@@ -46,6 +45,12 @@ ERROR = 0.1
 MARGIN = 0.1
 #: Words below which the default policy does not decide: a headline says too little.
 MINIMUM_WORDS = 20
+#: Words from which the default policy asks that the halves of a text do not contradict each other.
+ENOUGH_FOR_HALVES = 120
+#: The most that the default policy asks for: articles fitted on hold fewer unknown words than others do.
+MOST_KNOWN = 0.8
+#: Texts that a language must have among those kept aside to be judged on its own.
+ENOUGH_OF_A_LANGUAGE = 50
 #: Share of the news that may fall below the default policy's share of known words ...
 UNFAMILIAR = 0.005
 #: ... and below its log-odds of being news.
@@ -89,8 +94,9 @@ def default_policy(learnt: Learnt, languages: Sequence[str]) -> Policy:
         by_language={name: found for name, found in own.items() if found.false_below > 0 and found.real_above < 1},
         languages=tuple(languages),
         minimum_words=MINIMUM_WORDS,
-        minimum_known_share=int(100 * np.quantile(known_shares(learnt.unseen), UNFAMILIAR)) / 100,
+        minimum_known_share=min(int(100 * np.quantile(known_shares(learnt.unseen), UNFAMILIAR)) / 100, MOST_KNOWN),
         minimum_news_log_odds=_minimum_log_odds(learnt.unseen),
+        minimum_words_for_halves=ENOUGH_FOR_HALVES,
     )
 
 
@@ -140,18 +146,17 @@ class Measured:
     policy: Policy
 
 
-def keep_aside(articles: Sequence[Article], duplicates: Positions, seed: int) -> KeptAside:
-    """Raises :class:`InputError` where a class is missing."""
+def check_both_classes(articles: Sequence[Article]) -> None:
+    """Raise :class:`InputError` where a class is missing among articles that are to be judged."""
     if len({article.label for article in articles}) < 2:  # noqa: PLR2004 - two classes
         raise InputError(f"the {len(articles)} articles kept aside are all of one class; more articles are needed")
-    return KeptAside(articles=articles, clusters=clusters_of(articles, duplicates), seed=seed)
 
 
 def measure(kept: KeptAside, scorer: Scorer, policy: Policy) -> Measured:
     """Score the articles kept aside, and judge the scores and what the policy makes of them."""
     scores = scorer.score([article.content for article in kept.articles])
     decided = _decided(policy, scores)
-    evaluation = _evaluation(kept, scores.p_real, decided)
+    evaluation = _evaluation(kept, scores, decided)
     labels = labels_of(kept.articles)
     return Measured(
         metrics=_metrics(evaluation, confusion(labels, (scores.p_real > EVEN).astype(np.int64))),
@@ -170,18 +175,18 @@ def _decided(policy: Policy, scores: Scores) -> Decided:
     )
 
 
-def _evaluation(kept: KeptAside, p_real: Floats, decided: Decided) -> EvaluationRecord:
-    elsewhere = {Reason.OUT_OF_SCOPE, Reason.UNSUPPORTED_LANGUAGE}
+def _evaluation(kept: KeptAside, scores: Scores, decided: Decided) -> EvaluationRecord:
+    p_real, elsewhere = scores.p_real, {Reason.OUT_OF_SCOPE, Reason.UNSUPPORTED_LANGUAGE}
     corpora = _places(article.corpus for article in kept.articles)
-    languages = _places(article.language or "" for article in kept.articles)
+    spoken = {name: at for name, at in _places(scores.languages or ()).items() if len(at) >= ENOUGH_OF_A_LANGUAGE}
+    languages = spoken if len(spoken) > 1 else {}
     return EvaluationRecord(
         held_out=judge_scores(kept.articles, p_real, seed=kept.seed, clusters=kept.clusters),
         policy=judge_policy(kept.articles, decided, seed=kept.seed, clusters=kept.clusters),
         by_corpus={name: _figures(kept.at(at), p_real[at]) for name, at in corpora.items()},
         policy_by_corpus={name: _policy_figures(kept.at(at), decided.at(at)) for name, at in corpora.items()},
-        by_language={
-            name: _figures(kept.at(at), p_real[at]) for name, at in languages.items() if name and len(languages) > 1
-        },
+        by_language={name: _figures(kept.at(at), p_real[at]) for name, at in languages.items()},
+        policy_by_language={name: _policy_figures(kept.at(at), decided.at(at)) for name, at in languages.items()},
         called_elsewhere=float(np.mean([bool(elsewhere & set(reasons)) for reasons in decided.reasons])),
     )
 

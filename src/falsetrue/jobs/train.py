@@ -37,17 +37,18 @@ from falsetrue.bundle.manifest import (
     seal,
 )
 from falsetrue.bundle.scorer import Scorer, from_bytes
-from falsetrue.errors import CannotCompileError
-from falsetrue.features.languages import language_of
+from falsetrue.errors import CannotCompileError, InputError
+from falsetrue.features.languages import known_languages, language_of
 from falsetrue.jobs.audit import audit_articles
 from falsetrue.jobs.corpora import Corpus, Sources, read_corpora
+from falsetrue.jobs.judging import Clusters, clusters_of
 from falsetrue.jobs.measure import (
     KeptAside,
     Learnt,
     LeftOutFound,
+    check_both_classes,
     default_policy,
     judge_left_out,
-    keep_aside,
     measure,
     with_known_outlets,
     with_left_out,
@@ -134,13 +135,16 @@ class _News:
     duplicates: Positions
     fit_at: Positions
     other_at: Positions  #: kept aside: of outlets that are not fitted on, where outlets are known
+    clusters: Clusters
     known_at: Positions  #: kept aside as well: of outlets that are fitted on; empty where none is known
 
     def at(self, positions: Positions) -> list[Article]:
         return [self.articles[at] for at in positions]
 
     def keep_aside(self, positions: Positions, seed: int) -> KeptAside:
-        return keep_aside(self.at(positions), self.duplicates[positions], seed)
+        articles = self.at(positions)
+        check_both_classes(articles)
+        return KeptAside(articles=articles, clusters=self.clusters.at(positions), seed=seed)
 
 
 def train(
@@ -152,6 +156,7 @@ def train(
     same files, seed and library versions, every byte but the two times is the same.
     """
     check_name(training.name)
+    check_languages(training.languages)
     refuse_existing(folder, replace=replace_existing)
     sources = Sources(
         files=training.files,
@@ -165,8 +170,8 @@ def train(
     articles = [article for corpus in corpora for article in corpus.articles]
     leaks = [] if training.quick else _leaks(articles, training.seed, progress)
     news = _split(training, articles, progress)
-    kept = news.keep_aside(news.other_at, training.seed)
     check_classes_fit(news.at(news.fit_at))
+    kept = news.keep_aside(news.other_at, training.seed)
     fitting = _Fitting(training, news, progress)
     model = fitting.fit(news.fit_at, "fit and calibrate")
     progress.phase("measure")
@@ -210,6 +215,16 @@ def train(
     return _seal_and_write(folder, manifest, files, now, replace_existing=replace_existing)
 
 
+def check_languages(languages: Sequence[str]) -> None:
+    """Raise :class:`InputError` for one that no text could ever be found to be in."""
+    for language in languages:
+        if language not in known_languages():
+            raise InputError(
+                f"language {language[:40]!r} is none that is recognised; say a code of BCP 47 as en or es: "
+                f"{', '.join(sorted(known_languages()))}"
+            )
+
+
 # --- leaks and splits ---------------------------------------------------------------------------------
 
 
@@ -236,10 +251,18 @@ def _split(training: Training, articles: list[Article], progress: Progress) -> _
     """Keep news aside: where outlets are known, of other outlets and, apart from that, of known ones."""
     progress.phase("find near duplicates")
     duplicates = near_duplicate_groups([article.content for article in articles])
+    clusters = clusters_of(articles, duplicates)
     seed, nobody = training.seed, np.empty(0, dtype=np.int64)
     if not training.is_grouped:
         fit_at, held_out_at = split_at_random(len(articles), seed)
-        return _News(articles=articles, duplicates=duplicates, fit_at=fit_at, other_at=held_out_at, known_at=nobody)
+        return _News(
+            articles=articles,
+            duplicates=duplicates,
+            clusters=clusters,
+            fit_at=fit_at,
+            other_at=held_out_at,
+            known_at=nobody,
+        )
     if not any(sources_known(articles).values()):
         fit_at, other_at = grouped_split(articles, seed, duplicates)
         known_at = nobody
@@ -252,6 +275,7 @@ def _split(training: Training, articles: list[Article], progress: Progress) -> _
     return _News(
         articles=articles,
         duplicates=duplicates,
+        clusters=clusters,
         fit_at=fit_at,
         other_at=training.judged(articles, other_at),
         known_at=known_at,
@@ -301,7 +325,8 @@ class _Fitting:
         self._importance = {name: about.weight for name, about in training.about.items()}
         self._unjudged = {name for name, about in training.about.items() if not about.judged}
         progress.phase("tell languages", len(news.articles), "articles")
-        self._language = [_language(article) for article in news.articles]
+        # As serving will find them, whatever the files say.
+        self._language = [language_of(article.content) for article in news.articles]
         self.languages = tuple(training.languages) or _common(self._language)
         progress.phase("count words")
         self._counts = None if training.recipe.as_deployed else count(training.recipe, news.articles)
@@ -331,11 +356,6 @@ class _Fitting:
             unseen=proved.scorer.score([article.content for article in unseen]),
         )
         return _Model(estimator=estimator, proved=proved, policy=default_policy(learnt, self.languages))
-
-
-def _language(article: Article) -> str:
-    """As the file names it, or as it is found to be."""
-    return article.language or language_of(article.content)
 
 
 def _common(languages: Sequence[str]) -> tuple[str, ...]:
@@ -388,10 +408,16 @@ def _leave_out(fitting: _Fitting, news: _News, training: Training) -> list[LeftO
         judged = training.judged(news.articles, split.held_out)
         if not len(judged):
             continue
+        if not _has_judged_classes(training, news.at(split.fit)):
+            continue  # of what is left, nothing can make probabilities
         model = fitting.fit(split.fit, f"without {family}")
         kept = news.keep_aside(judged, training.seed)
         found.append(judge_left_out(family, len(split.fit), kept, model.proved.scorer, model.policy))
     return found
+
+
+def _has_judged_classes(training: Training, articles: Sequence[Article]) -> bool:
+    return len(training.judged(articles, np.arange(len(articles)))) > 0
 
 
 # --- save ----------------------------------------------------------------------------------------

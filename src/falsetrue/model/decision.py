@@ -37,8 +37,6 @@ UNDETERMINED = "und"
 #: Share of its words that the model must know for a text of no recognised language to pass for a wrong kind of text
 #: rather than for a foreign one.
 MOSTLY_KNOWN = 0.5
-#: Words that a text needs for its halves to be held against each other.
-ENOUGH_FOR_HALVES = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +81,7 @@ class Policy:
     minimum_words: int = 0
     minimum_known_share: float = 0.0  #: share of the words, in [0, 1], that the model must know
     minimum_news_log_odds: float | None = None  #: below which a text is no news; ``None``: not asked
+    minimum_words_for_halves: int | None = None  #: from which halves must not contradict each other; ``None``: never
     actions: dict[Outcome, str] = field(default_factory=lambda: dict(DEFAULT_ACTIONS))
 
     def __post_init__(self) -> None:
@@ -143,7 +142,7 @@ def decide(policy: Policy, score: TextScore) -> Verdict:
         Reason.UNSUPPORTED_LANGUAGE: _is_foreign(policy, score),
         Reason.OUT_OF_SCOPE: _is_unlike_news(policy, score),
         Reason.NEAR_THRESHOLD: decided is Outcome.UNSURE,
-        Reason.CONFLICTING_PARTS: decided is not Outcome.UNSURE and _is_torn(thresholds, score),
+        Reason.CONFLICTING_PARTS: decided is not Outcome.UNSURE and _is_torn(policy, thresholds, score),
     }
     reasons = tuple(reason for reason, against in holds.items() if against)
     outcome = Outcome.UNSURE if reasons else decided
@@ -171,8 +170,9 @@ def _is_unlike_news(policy: Policy, score: TextScore) -> bool:
     return not score.news_log_odds >= policy.minimum_news_log_odds  # so that NaN is unlike news
 
 
-def _is_torn(thresholds: Thresholds, score: TextScore) -> bool:
+def _is_torn(policy: Policy, thresholds: Thresholds, score: TextScore) -> bool:
     """Whether the halves of a long text, each alone, would get opposite verdicts."""
-    if score.halves is None or score.words < ENOUGH_FOR_HALVES:
+    enough = policy.minimum_words_for_halves
+    if enough is None or score.halves is None or score.words < enough:
         return False
     return {thresholds.outcome(half) for half in score.halves} >= {Outcome.FALSE, Outcome.REAL}

@@ -48,8 +48,8 @@ class Recipe:
 
 DEFAULT = Recipe(
     name="default",
-    summary="TF-IDF of word 1-2-grams with leaks masked, logistic regression, corpora and classes of equal weight, "
-    "calibrated by Platt's sigmoid on out-of-fold scores",
+    summary="TF-IDF of word 1-2-grams with known leaks masked, logistic regression, corpora and classes of equal "
+    "weight, calibrated by Platt's sigmoid on out-of-fold scores",
     masks=tuple(CATALOGUE),
     digits=False,
 )
@@ -244,7 +244,11 @@ def fit_counted(recipe: Recipe, counts: Counts, labels: NDArray[np.int64], weigh
     of other outlets makes probabilities of decision values, and is folded into the weights of the model fitted on all.
     """
     decisions = _decide_out_of_fold(recipe, counts, labels, weights.fit, folds.other_outlets)
+    if not weights.calibration.any():
+        raise InputError("no corpus is judged (`judged = false` in all of them): nothing can make probabilities")
     sigmoid = LogisticRegression(C=np.inf).fit(decisions[:, None], labels, weights.calibration)
+    # Scores that rank the wrong way round say that nothing was learnt; to turn them over would be to bet on that.
+    sigmoid.coef_ = np.maximum(sigmoid.coef_, 0.0)
     pipeline = _pipeline(recipe, counts, fit_linear(recipe, counts, labels, weights.fit), sigmoid)
     known = _decide_out_of_fold(recipe, counts, labels, weights.fit, folds.known_outlets)
     return Fitted(pipeline=pipeline, out_of_fold=sigmoid.predict_proba(known[:, None])[:, 1])

@@ -326,11 +326,11 @@ def shares(
     ``None`` where no text is asked.
     """
     named, cluster = np.unique(clusters, return_inverse=True)
-    draws = np.concatenate(list(_draw(len(named), len(cluster), seed, RESAMPLES)))
-    found = {}
-    for name, (has, asked) in flags.items():
-        above = np.bincount(cluster, has & asked, len(named))
-        below = np.bincount(cluster, asked, len(named))
-        value = float(above.sum() / below.sum()) if below.sum() else float("nan")
-        found[name] = interval(value, _ratio(draws @ above, draws @ below), int(np.sum(below > 0)))
-    return found
+    above = np.stack([np.bincount(cluster, has & asked, len(named)) for has, asked in flags.values()], axis=1)
+    below = np.stack([np.bincount(cluster, asked, len(named)) for _, asked in flags.values()], axis=1)
+    # A few draws at a time: all of them at once would take a gigabyte for 100,000 clusters.
+    sums = [(drawn @ above, drawn @ below) for drawn in _draw(len(named), len(cluster), seed, RESAMPLES)]
+    drawn_shares = _ratio(*(np.concatenate(each) for each in zip(*sums, strict=True)))
+    values = _ratio(above.sum(axis=0), below.sum(axis=0))
+    units = np.sum(below > 0, axis=0)
+    return {name: interval(float(values[at]), drawn_shares[:, at], int(units[at])) for at, name in enumerate(flags)}

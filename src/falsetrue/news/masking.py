@@ -12,15 +12,18 @@ Time is linear in the text: whatever repeats is bounded, or can end in one way o
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from falsetrue.errors import InputError
 
 #: Code points from either end within which the masks look that do not look everywhere.
 EDGE = 400
-#: Code points before a match in which what belongs to it is looked for.
-_REACH = 80
+
+
+#: How often in a text what belongs to a match is looked for before it: such a look takes some microseconds, and no
+#: article has so many handles and addresses.
+MOST_LOOKS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,7 @@ class Mask:
     everywhere: bool = False  #: else within ``EDGE`` of either end
     needles: tuple[str, ...] = ()  #: nothing matches unless one of these occurs; empty: not known
     before: re.Pattern[str] | None = None  #: what belongs to a match and stands right before it
+    reach: int = 80  #: code points before a match in which that is looked for
     needs_before: bool = False  #: without it there is nothing to be blanked
     at_start: re.Pattern[str] | None = None  #: looked for at the beginning of the text alone
 
@@ -92,12 +96,18 @@ class _Search:
         """Where the masks match from ``begin`` up to ``stop``, each with its mask's name."""
         found: list[tuple[int, int, str]] = []
         again: int | None = begin if self._find else None
+        looks = iter(range(MOST_LOOKS))
         while again is not None:
-            again = self._collect(text, again, stop, found)
+            again = self._collect(text, again, stop, found, looks)
         return found
 
-    def _collect(self, text: str, begin: int, stop: int, found: list[tuple[int, int, str]]) -> int | None:
-        """Add matches to ``found``; where one is none after all, return where to go on: what it took is free again."""
+    def _collect(
+        self, text: str, begin: int, stop: int, found: list[tuple[int, int, str]], looks: Iterator[int]
+    ) -> int | None:
+        """Add matches to ``found``; where one is none after all, return where to go on: what it took is free again.
+
+        ``looks`` is what is left of the :data:`MOST_LOOKS`.
+        """
         assert self._find is not None  # noqa: S101 - asked by the caller
         for match in self._find(text, begin, stop):
             start, end = match.span()
@@ -105,7 +115,9 @@ class _Search:
                 return start + 1
             mask = self._mask_of_group[match.lastindex or 0]
             if mask.before:
-                behind = mask.before.search(text, max(start - _REACH, 0), start)
+                behind = None
+                if next(looks, None) is not None:
+                    behind = mask.before.search(text, max(start - mask.reach, 0), start)
                 if behind is None and mask.needs_before:
                     return start + 1
                 start = behind.start() if behind else start
@@ -200,7 +212,8 @@ _NAME = rf"{_CAPITAL}[\w.'’-]{{0,25}}"
 _NAMES = rf"{_NAME}(?: (?:{_NAME}|de|del|da|van|von|and|y|e)){{0,4}}"
 #: Up to the end of the sentence or line, but no more than this: a credit is short.
 _REST = r"[^\n.!?]{0,80}"
-_CAPITALS = rf"{_CAPITAL}{{3,20}}(?:[ .,]{{1,2}}[A-ZÀ-ÖØ-Þ.]{{2,20}}){{0,3}}(?:, {_CAPITAL}[\w.]{{1,20}}){{0,2}}"
+#: Possessive, because a full stop may end one part or begin the next: else the ways to tell them apart multiply.
+_CAPITALS = rf"{_CAPITAL}{{3,20}}+(?:[ .,]{{1,2}}+[A-ZÀ-ÖØ-Þ.]{{2,20}}+){{0,3}}+(?:, {_CAPITAL}[\w.]{{1,20}}+){{0,2}}+"
 _PLACE_AND_DASH = rf"[ \t]{{0,4}}{_CAPITALS}(?: [-–—]{{1,2}} |[–—]|\.-)"
 
 #: Marks of wrong decoding that stand alone: the replacement character, a byte order mark inside, and the C1 controls
@@ -276,6 +289,7 @@ _MASKS = (
             r"|fontes?|leia mais|leia também|veja também|confira|h/t|filed under|tags|categories|share this|watch))"
             r"[ ]?\Z"
         ),
+        reach=20,
         needs_before=True,
     ),
     # --- addresses -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -52,7 +52,8 @@ class FittedTable(_Table, frozen=True, kw_only=True):
     at: str  #: UTC, ISO 8601
     targets: list[str]
     confidence: float  #: probability with which all of them hold together
-    prevalence: float | None = None  #: share of false news that they hold at; none: that of the labelled file
+    #: Share of false news that they hold at; none: that of the labelled file.
+    prevalence: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
     labelled: str  #: name of the labelled file
     labelled_sha256: str
     trained_on: bool  #: whether the model had learnt from that very file

@@ -10,7 +10,7 @@ from falsetrue.bundle.explaining import explain_text
 from falsetrue.bundle.manifest import CorpusRecord, MetricsRecord, PolicyRecord
 from falsetrue.errors import PolicyError
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
-from falsetrue.model.decision import Outcome, Policy, Reason
+from falsetrue.model.decision import UNDETERMINED, Outcome, Policy, Reason
 from falsetrue.model.explanation import Explanation, Unexplained
 from falsetrue.service.body import media_type, read_json
 from falsetrue.service.problems import RequestProblem
@@ -19,7 +19,8 @@ from falsetrue.settings import Settings
 
 #: Asks for the language to be found out.
 AUTO = "auto"
-_LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
+#: Behind ``$`` stands what keeps it from matching before a last line feed.
+_LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$(?!\n)"
 
 
 class ItemIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,12 +29,14 @@ class ItemIn(msgspec.Struct, forbid_unknown_fields=True):
     text: str
     title: str | None = None
     id: str | None = None  #: the caller's own, given back as it is
-    language: Annotated[str, msgspec.Meta(pattern=_LANGUAGE, max_length=35)] = AUTO  #: BCP 47, or to be found out
+    #: BCP 47, or to be found out.
+    language: Annotated[str, msgspec.Meta(pattern=_LANGUAGE, max_length=35)] | None = AUTO
 
     def item(self) -> Item:
         """What is to be classified; of a language tag, the language alone."""
-        language = self.language.partition("-")[0].lower()
-        return Item(text=self.text, title=self.title, language=None if language == AUTO else language)
+        language = (self.language or AUTO).partition("-")[0].lower()
+        known = None if language in (AUTO, UNDETERMINED) else language
+        return Item(text=self.text, title=self.title, language=known)
 
 
 class ClassificationsIn(msgspec.Struct, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,7 @@ from falsetrue.service.highlighting import Highlights, highlight
 from falsetrue.service.language import Notice, examples, language_of, mark
 from falsetrue.service.model_page import model_page
 from falsetrue.service.problem_pages import ProblemPages
+from falsetrue.service.problems import RequestProblem
 from falsetrue.service.serving import Serving
 from falsetrue.service.uploads import FileProblem, GivenFile, ScoredFile, score_file
 from falsetrue.service.views import Views
@@ -35,6 +37,7 @@ LARGEST_LINKED = 1_000_000
 #: says where in it the page ends.
 _SCRIPT_FIELD, _PAGE_LENGTH = "script", "x-page-length"
 _PATHS = ("/", "/upload", "/docs", "/model")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\"';\s]+)", re.IGNORECASE)
 #: Here problems are JSON, whoever asks.
 _FOR_MACHINES = ("/falsetrue", "/v1", "/healthz", "/readyz", "/openapi.json", "/static")
 
@@ -64,6 +67,7 @@ class Answer:
     similar: ReliabilityBin | None  #: ``None`` where no held-out texts are like it
     overall: float | None  #: share of all held-out texts with this verdict that deserved it, where it was measured
     why: Highlights | Unexplained | None  #: ``None`` of a text whose words say little: the model knows none like it
+    prevalence: float | None  #: share of false news that the policy supposes, where it supposes one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,7 @@ class _Page:
 
     async def check(self, request: Request) -> Response:
         """``POST /``: the form with what is said of its text."""
+        _check_charset(request)
         async with request.form(max_part_size=self._settings.max_body_bytes) as sent:
             form = TextForm(title=_field(sent, "title"), text=_field(sent, "text"))
         classifier = self._serving.classifier
@@ -138,7 +143,10 @@ class _Page:
             return found
         overall = _precision(classifier.manifest, policy, found.label)
         why = None if NOT_TELLING.intersection(found.reasons) else _explain(classifier, form)
-        return Answer(found=found, policy=policy, similar=classifier.similar(found), overall=overall, why=why)
+        prevalence = classifier.policies.prevalence(policy, None)
+        # What is known of similar test texts is about the model's own score.
+        similar = classifier.similar(found) if prevalence is None else None
+        return Answer(found=found, policy=policy, similar=similar, overall=overall, why=why, prevalence=prevalence)
 
     def _refused(self, refusal: Refusal) -> tuple[str, Notice]:
         """The code of the problem and its sentence."""
@@ -170,6 +178,7 @@ class _Page:
     async def upload(self, request: Request) -> Response:
         """``POST /upload``: what came of a file, with a link to the scored one, or that file itself."""
         classifier = self._serving.classifier
+        _check_charset(request)
         async with request.form() as sent:
             form = FileForm(text_column=_field(sent, "text_column"), title_column=_field(sent, "title_column"))
             shown = Shown(file_form=form)
@@ -234,6 +243,17 @@ def _explain(classifier: Classifier, form: TextForm) -> Highlights | Unexplained
     if isinstance(explanation, Unexplained):
         return explanation
     return highlight(explanation, text=form.text, title=form.title)
+
+
+def _check_charset(request: Request) -> None:
+    """Refuse a form in any encoding but UTF-8, which is what browsers send.
+
+    Form parsers take any codec of Python's that a client names, and some of these take time that grows with the square
+    of the text.
+    """
+    named = _CHARSET.search(request.headers.get("content-type", ""))
+    if named and named[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise RequestProblem("unsupported_media_type", "send the form in UTF-8")
 
 
 def _is_models_own(policy: Policy, manifest: Manifest) -> bool:
