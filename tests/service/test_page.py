@@ -252,10 +252,24 @@ def test_a_highlighted_text_is_never_read_as_html(visitor: httpx2.Client) -> Non
 def test_a_verdict_less_sure_than_most_of_its_kind_says_why(visitor: httpx2.Client) -> None:
     sure = words(visitor.post("/", data={"text": examples("en")["dispatch"].text}))
     assert "nearer to the limit" not in sure
-    example = examples("es")["dispatch"]
-    form = {"title": example.title, "text": example.text}
+    form = {"text": barely_real(visitor)}
     less = words(visitor.post("/", params={"lang": "es"}, data=form))
-    assert "probablemente reales, 95 de cada 100 lo eran; con los más cercanos al límite, como este, hay" in less
+    assert re.search(
+        r"probablemente reales, \d+ de cada 100 lo eran; con los más cercanos al límite, como este, hay", less
+    )
+
+
+def barely_real(visitor: httpx2.Client) -> str:
+    """A text that is called real with a score in the tenth below the highest: beginnings of two reports are tried."""
+    reports = [examples(language)["dispatch"].text.split() for language in ("en", "es")]
+    tried = [" ".join(report[:size]) for report in reports for size in range(25, len(report))]
+    for start in range(0, len(tried), 100):
+        texts = tried[start : start + 100]
+        answer = visitor.post("/v1/classifications", json={"items": [{"text": text} for text in texts]}).json()
+        for text, found in zip(texts, answer["results"], strict=True):
+            if found["label"] == "real" and found["p_real"] < 0.9:
+                return text
+    raise AssertionError("no beginning of a report is called real with a score below 0.9")
 
 
 def test_the_text_stays_in_the_form_and_is_never_read_as_html(visitor: httpx2.Client) -> None:
