@@ -176,7 +176,15 @@ def test_check_takes_the_share_of_false_news_into_account(falsetrue: Run) -> Non
 
 
 def test_predict_estimates_the_share_of_false_news(falsetrue: Run, tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_text("text\n" + f"{TEXT}\n" * 20)
+    rant = (
+        "You will not believe it people wake up the corrupt elites lie to us and steal all our money share this now "
+        * 2
+    )
+    (tmp_path / "few.csv").write_text("text\n" + f'"{TEXT}"\n' * 20)
+    few = falsetrue("predict", "few.csv", "-o", "out.csv", "--prevalence", "estimate")
+    assert few.returncode == 2
+    assert "cannot be told from this file (only 20 texts can be judged" in few.stderr
+    (tmp_path / "in.csv").write_text("text\n" + f'"{TEXT}"\n' * 100 + f"{rant}\n" * 40)
     answered = falsetrue("predict", "in.csv", "-o", "out.csv", "--prevalence", "estimate")
     assert answered.returncode == 0, answered.stderr
     assert answered.stdout.startswith("share of false news: ")
@@ -184,7 +192,7 @@ def test_predict_estimates_the_share_of_false_news(falsetrue: Run, tmp_path: Pat
         falsetrue("predict", "in.csv", "-o", "out.csv", "--replace", "--prevalence", "estimate", "--json").stdout
     )
     assert 0 < said["prevalence"] < 1
-    assert said["estimated_prevalence"]["texts"] == 20
+    assert said["estimated_prevalence"]["texts"] == 140
 
 
 @pytest.mark.parametrize(

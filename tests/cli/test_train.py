@@ -97,7 +97,7 @@ def test_a_model_that_learnt_nothing_is_saved_with_a_warning(falsetrue: Run, tmp
     (tmp_path / "n.csv").write_text("text,label\n" + "\n".join(rows))
     answered = falsetrue("train", "n.csv", "-o", "m")
     assert answered.returncode == 0
-    assert "Warning: this is no better than always giving the same answer" in answered.stdout
+    assert "Warning: this cannot be told from always giving the same answer" in answered.stdout
 
 
 def test_a_blocked_word_is_in_no_term(falsetrue: Run, news_csv: Path) -> None:
@@ -105,3 +105,16 @@ def test_a_blocked_word_is_in_no_term(falsetrue: Run, news_csv: Path) -> None:
     assert json.loads(answered.stdout)["blocked_words"] == ["minister"]
     asked = falsetrue("check", "--model", "m", "--json", "minister " * 30).stdout
     assert "out_of_scope" in json.loads(asked)["reasons"]  # it knows no word of this
+
+
+def test_corpora_of_which_nothing_is_known_are_named(falsetrue: Run, news_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "about.toml").write_text("[nwes]\nfamily = 'x'\n")
+    answered = falsetrue("train", str(news_csv), "-o", "m", "--about", "about.toml", "--quick")
+    assert answered.returncode == 0
+    assert "about.toml says nothing of news" in answered.stderr
+
+
+def test_an_empty_word_cannot_be_blocked(falsetrue: Run, news_csv: Path) -> None:
+    answered = falsetrue("train", str(news_csv), "-o", "m", "--block", "")
+    assert answered.returncode == 2
+    assert "--block names a word" in answered.stderr

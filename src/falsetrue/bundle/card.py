@@ -117,8 +117,8 @@ def _leaks(manifest: Manifest) -> str:
             _row(
                 corpus,
                 f"{leak.kind}, {leak.where}: {leak.name}",
-                _share(leak.real_share),
-                _share(leak.false_share),
+                "" if leak.kind == "sign_flip" else _share(leak.real_share),
+                "" if leak.kind == "sign_flip" else _share(leak.false_share),
                 f"{leak.auc:.3f}",
                 leak.remedy,
             )
@@ -236,10 +236,14 @@ def _policy(manifest: Manifest, evaluation: EvaluationRecord) -> str:
     asked = f"at least {policy.minimum_words} words, of which {policy.minimum_known_share:.0%} known"
     return (
         f"The default policy ({said}; {asked}{_scope(policy.minimum_news_log_odds)}) decides {show(found.coverage)} of "
-        f"the articles kept aside; of those called false {show(found.precision_false)} were false, of those called "
-        f"real {show(found.precision_real)} were real. Reasons for no decision: {reasons}. "
+        f"the articles kept aside. Right of those called *false*: {_of(found.precision_false)}; of those called "
+        f"*real*: {_of(found.precision_real)}. Reasons for no decision: {reasons}. "
         f"{evaluation.called_elsewhere:.1%} of the articles were called out of scope or of an unsupported language."
     )
+
+
+def _of(precision: EstimateRecord | None) -> str:
+    return "nothing was called so" if precision is None else show(precision)
 
 
 def _scope(minimum: float | None) -> str:

@@ -161,11 +161,13 @@ def _describe_observed(band: "BandTable", prevalence: float | None) -> str:
     wrongly = f"said of {band.wrong:,} of the {band.others:,} others"
     if prevalence is None:
         said = band.right + band.wrong
-        return f"{band.right / said:.3f} ({band.low:.3f} to {band.high:.3f}) of {said:,} texts, {wrongly}"
+        precise = f"a precision of {band.right / said:.3f} ({band.low:.3f} to {band.high:.3f}) on {said:,} texts"
+        return f"{precise}, {wrongly}"
     share = prevalence if band.verdict == "false" else 1 - prevalence
     right, wrong = share * band.right / band.deserving, (1 - share) * band.wrong / band.others
     precision = right / (right + wrong)
-    return f"{precision:.3f}, said of {band.right:,} of the {band.deserving:,} it is right for and {wrongly}"
+    rightly = f"said of {band.right:,} of the {band.deserving:,} it is right for"
+    return f"a precision of {precision:.3f}, {rightly} and {wrongly}"
 
 
 def _is_for(target: str, verdict: str) -> bool:
@@ -245,7 +247,9 @@ def show(
         typer.echo(f"  {where}: false below {thresholds.false_below:g}, real above {thresholds.real_above:g}")
     typer.echo(f"  no decision below {chosen.minimum_words} words, or {chosen.minimum_known_share:g} of them known")
     typer.echo(f"  actions: {', '.join(f'{outcome} {action!r}' for outcome, action in chosen.actions.items())}")
-    typer.echo("\n".join(["  thresholds chosen by hand"] if fitted is None else describe_guarantee(chosen, fitted)))
+    own = chosen == classifier.manifest.policy.policy()
+    by_whom = "  thresholds that came with the model: see its card" if own else "  thresholds chosen by hand"
+    typer.echo("\n".join([by_whom] if fitted is None else describe_guarantee(chosen, fitted)))
     for caution in cautions(classifier, chosen):
         typer.echo(caution)
 

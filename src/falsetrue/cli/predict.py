@@ -15,6 +15,8 @@ from falsetrue.errors import InputError
 if TYPE_CHECKING:
     from falsetrue.jobs.predict import EstimatedPrevalence, Summary
 
+#: Texts from which a share is estimated at least.
+FEWEST_TEXTS = 100
 #: Bad rows reported one by one; the rest are counted.
 REPORTED = 20
 _ESTIMATE = "estimate"
@@ -80,6 +82,7 @@ def predict(
     with Bar(quiet=as_json) as bar:
         if prevalence == _ESTIMATE:
             estimated = estimate_prevalence(prediction, classifier, chosen, progress=bar)
+            _check_estimate(estimated)
             prediction = dataclasses.replace(prediction, prevalence=estimated.value)
         summary = run(prediction, classifier, chosen, progress=bar, report=report)
     seconds = time.perf_counter() - started
@@ -90,6 +93,21 @@ def predict(
     _say(summary, output, seconds, estimated, as_json=as_json)
     if summary.bad_rows:
         raise typer.Exit(SOME_ROWS)
+
+
+def _check_estimate(estimated: "EstimatedPrevalence") -> None:
+    """Refuse to apply a share that the file does not tell."""
+    if estimated.texts < FEWEST_TEXTS:
+        why = f"only {estimated.texts} texts can be judged, {FEWEST_TEXTS} are needed"
+    elif not estimated.agrees:
+        scores, calls = estimated.by_scores, estimated.by_calls
+        why = (
+            f"the scores say {scores.low:.3f} to {scores.high:.3f}, the labels {calls.low:.3f} to {calls.high:.3f}: "
+            "more than the share differs from the news that the model learnt from"
+        )
+    else:
+        return
+    raise InputError(f"the share of false news cannot be told from this file ({why}); say it: --prevalence 0.1")
 
 
 def _say(

@@ -73,6 +73,11 @@ def train(
         raise InputError(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}")
     if split not in (None, "grouped", "random"):
         raise InputError(f"there is no split {split!r}; there are grouped and random")
+    if any(not word.strip() for word in block or ()):
+        raise InputError("--block names a word, and one that is given is empty")
+    known = read_about(about) if about else {}
+    if silent := [name for name in map(_stem, files or ()) if about and name not in known]:
+        print_error(f"falsetrue: {about} says nothing of {', '.join(silent)}")
     training = Training(
         recipe=replace_fields(RECIPES[recipe], blocked_words=frozenset(word.lower() for word in block or ())),
         name=name or output.absolute().name,
@@ -81,7 +86,7 @@ def train(
         fake=fake,
         columns=Columns(text=text, title=title, label=label, source=source, date=date),
         languages=[each.partition("-")[0].lower() for each in language or ()],
-        about=read_about(about) if about else {},
+        about=known,
         split=split,
         rows=rows,
         quick=quick,
@@ -97,6 +102,11 @@ def train(
         print_json(manifest)
     else:
         typer.echo(_summary(manifest, output))
+
+
+def _stem(path: str) -> str:
+    """What a corpus is called."""
+    return Path(path).stem
 
 
 def _check_sources(files: list[str] | None, real: str | None, fake: str | None) -> None:
@@ -129,7 +139,16 @@ def _summary(manifest: "Manifest", output: Path) -> str:
         for actual in ("false", "real")
     ]
     if _no_better_than_always_the_same(metrics):
-        lines += ["", "Warning: this is no better than always giving the same answer; do not use it."]
+        lines += [
+            "",
+            "Warning: this cannot be told from always giving the same answer; do not use it.",
+        ]
+    if manifest.metrics.selective.coverage.value == 0:
+        lines += [
+            "",
+            "Its default policy decides nothing: no thresholds could be proved. More articles would help, or "
+            "thresholds on labelled news of your own: falsetrue policy fit",
+        ]
     if manifest.not_compiled_because:
         lines += ["", f"No compiled scorer: {manifest.not_compiled_because}."]
     return "\n".join([*lines, "", f"Try it:  falsetrue serve --model {output}"])

@@ -278,8 +278,8 @@ def judge(evidence: Evidence, labels: Integers, seed: int, *, explain: bool = Tr
 
 
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    """What stands in the articles, and so may reach a model, before what is said about them; then by AUC."""
-    return sorted(findings, key=lambda each: (each.kind == "fact", -each.auc))
+    """The highest AUC first; of equal ones what stands in the articles before what is said about them."""
+    return sorted(findings, key=lambda each: (-each.auc, each.kind == "fact"))
 
 
 def _without_weaker_marks(findings: Sequence[Finding]) -> list[Finding]:
