@@ -212,8 +212,10 @@ _NAME = rf"{_CAPITAL}[\w.'’-]{{0,25}}"
 _NAMES = rf"{_NAME}(?: (?:{_NAME}|de|del|da|van|von|and|y|e)){{0,4}}"
 #: Up to the end of the sentence or line, but no more than this: a credit is short.
 _REST = r"[^\n.!?]{0,80}"
-#: Possessive, because a full stop may end one part or begin the next: else the ways to tell them apart multiply.
-_CAPITALS = rf"{_CAPITAL}{{3,20}}+(?:[ .,]{{1,2}}+[A-ZÀ-ÖØ-Þ.]{{2,20}}+){{0,3}}+(?:, {_CAPITAL}[\w.]{{1,20}}+){{0,2}}+"
+#: A word in capitals, or initials: a full stop is part of initials only, so that there is one way to read it.
+#: Possessive groups would do as well, but Python 3.11 reads them otherwise than later versions do.
+_CAPITAL_PART = rf"(?:[A-ZÀ-ÖØ-Þ]{{2,20}}|(?:{_CAPITAL}\.){{1,4}}{_CAPITAL}?)"
+_CAPITALS = rf"{_CAPITAL}{{3,20}}(?:[ .,]{{1,2}}{_CAPITAL_PART}){{0,3}}(?:, {_CAPITAL}[\w.]{{1,20}}){{0,2}}"
 _PLACE_AND_DASH = rf"[ \t]{{0,4}}{_CAPITALS}(?: [-–—]{{1,2}} |[–—]|\.-)"
 
 #: Marks of wrong decoding that stand alone: the replacement character, a byte order mark inside, and the C1 controls
