@@ -35,8 +35,7 @@ def check_servable(settings: Settings) -> list[str]:
     """
     bundle = _open_servable(settings, None)
     policies = _policies(settings, bundle)
-    model = f"{bundle.manifest.name}@{bundle.manifest.version}"
-    return policies.problems + policies.cautions(policies.default, model)
+    return policies.problems + policies.cautions(policies.default, bundle.manifest.reference)
 
 
 def _open_servable(settings: Settings, model: str | None) -> Bundle:

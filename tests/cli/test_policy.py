@@ -136,3 +136,13 @@ def test_show_says_all_of_a_policy(falsetrue: Run, tmp_path: Path) -> None:
     assert said[5] == "  thresholds chosen by hand"
     assert "bad@1.toml" in falsetrue("policy", "list").stdout
     assert falsetrue("policy", "show", "nope").returncode == 2
+
+
+def test_a_policy_is_judged_without_a_caution_on_the_model_that_it_was_fitted_on(
+    fit: Run, falsetrue: Run, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    labelled = str(write_csv(tmp_path / "judged.csv", make_news(120, seed=5)))
+    assert fit("--target", "precision=0.5").returncode == 0
+    answered = falsetrue("evaluate", labelled, "--model", trained("default"), "--policy", "newsroom", "--json")
+    assert answered.returncode == 0, answered.stderr
+    assert not [warning for warning in json.loads(answered.stdout)["warnings"] if "was fitted on the model" in warning]

@@ -207,6 +207,11 @@ class Manifest(Record, frozen=True, kw_only=True):
     content_sha256: str = ""  #: over all of the above but the two times; empty until sealed
 
     @property
+    def reference(self) -> str:
+        """``NAME@VERSION``."""
+        return f"{self.name}@{self.version}"
+
+    @property
     def trained_prevalence(self) -> float:
         """Share of false news that the probabilities suppose; a half where nobody wrote it down."""
         return EVEN if self.calibration is None else self.calibration.prevalence

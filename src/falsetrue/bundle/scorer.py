@@ -60,18 +60,6 @@ class Scores:
     news_log_odds: Floats | None = None  #: shape (n,), that it is news at all; ``None``: no such measure
     halves: Floats | None = None  #: shape (n, 2), ``p_real`` of the first and the second half of the words alone
 
-    def rows(self, positions: NDArray[np.int64]) -> "Scores":
-        """The scores of some of the texts."""
-        languages = self.languages
-        return Scores(
-            p_real=self.p_real[positions],
-            words=[self.words[at] for at in positions],
-            known_words=[self.known_words[at] for at in positions],
-            languages=None if languages is None else [languages[at] for at in positions],
-            news_log_odds=None if self.news_log_odds is None else self.news_log_odds[positions],
-            halves=None if self.halves is None else self.halves[positions],
-        )
-
     def each(self) -> list[TextScore]:
         """The same, text by text."""
         count = len(self.words)
@@ -232,6 +220,8 @@ class Counted:
         #: The number of every word, -1 for one in no term, and one -1 behind each text.
         self._numbers = scorer.vocabulary.numbers(texts, word_counts)
         self.words = np.array(word_counts, dtype=np.int64)  #: shape (n,)
+        #: The same, -1 also for function words that are in no term.
+        self._terms = scorer.vocabulary.terms_only(self._numbers)
         self._rows = np.repeat(np.arange(len(texts)), self.words + 1)
         #: For each length of n-grams, from the smallest: at which word those start that are terms, and their columns.
         self.occurrences: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = list(self._find())
@@ -239,17 +229,15 @@ class Counted:
     def _find(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """For each length of n-grams: at which word those start that are terms, and their columns."""
         header, vocabulary = self._scorer.header, self._scorer.vocabulary
-        terms = vocabulary.terms_only(self._numbers)
         if header.smallest_ngram == 1:
-            single = vocabulary.single[terms]
+            single = vocabulary.single[self._terms]
             places = np.flatnonzero(single >= 0)
             yield places, single[places]
-        yield from vocabulary.ngrams(terms, header.smallest_ngram, header.largest_ngram)
+        yield from vocabulary.ngrams(self._terms, header.smallest_ngram, header.largest_ngram)
 
     def known_words(self) -> NDArray[np.int64]:
         """How many words of each text the vocabulary holds, shape (n,)."""
-        known = self._scorer.vocabulary.terms_only(self._numbers) >= 0
-        return np.bincount(self._rows[known], minlength=len(self.words))
+        return np.bincount(self._rows[self._terms >= 0], minlength=len(self.words))
 
     def function_words(self) -> NDArray[np.int64]:
         """How many of the words of each text are function words of each language, shape (n, languages)."""

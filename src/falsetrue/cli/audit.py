@@ -8,7 +8,7 @@ import typer
 
 from falsetrue import __version__
 from falsetrue.cli.exit_codes import LEAK_FOUND
-from falsetrue.cli.options import AsJson, Date, Label, Replace, Source, Text, Title
+from falsetrue.cli.options import AsJson, Date, Label, Replace, Source, Text, Title, check_sources
 from falsetrue.cli.output import Bar, print_error, print_json
 from falsetrue.errors import InputError
 
@@ -76,10 +76,7 @@ def audit(
 
 
 def _check(files: list[str] | None, real: str | None, fake: str | None, html: Path | None, *, replace: bool) -> None:
-    if (real is None) != (fake is None):
-        raise InputError("--real and --fake go together: one file of each class")
-    if not files and real is None:
-        raise InputError("name labelled files, or --real and --fake")
+    check_sources(files, real, fake)
     if html and html.exists() and not replace:
         raise InputError(f"{html}: exists already; --replace puts the report in its place")
     if html and not html.absolute().parent.is_dir():

@@ -47,7 +47,7 @@ def check(
         answer: dict[str, Any] = {field: getattr(found, field) for field in _FIELDS}
         answer |= {} if supposed is None else {"prevalence": supposed, "p_real_unadjusted": found.p_real_unadjusted}
         answer |= {"explanation": explanation} if explain else {}
-        print_json(answer | {"policy": chosen.reference, "model": f"{manifest.name}@{manifest.version}"})
+        print_json(answer | {"policy": chosen.reference, "model": manifest.reference})
         return
     similar = classifier.similar(found)
     typer.echo(f"{_WORDS[found.label]} — {found.action}")

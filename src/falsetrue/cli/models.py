@@ -103,7 +103,7 @@ def trust(model: Annotated[str, typer.Argument(metavar="MODEL")], as_json: AsJso
     if as_json:
         print_json({"name": manifest.name, "version": manifest.version, "trusted": True})
         return
-    typer.echo(f"{manifest.name}@{manifest.version}: its model_final.joblib may be unpickled")
+    typer.echo(f"{manifest.reference}: its model_final.joblib may be unpickled")
 
 
 @app.command()

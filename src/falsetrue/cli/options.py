@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from falsetrue.errors import InputError
+
 Model = Annotated[
     str | None,
     typer.Option(
@@ -43,3 +45,11 @@ About = Annotated[
     str | None,
     typer.Option("--about", help="A TOML file that says what is known of each corpus, as its family."),
 ]
+
+
+def check_sources(files: list[str] | None, real: str | None, fake: str | None) -> None:
+    """Raise :class:`InputError` unless labelled files, or a file of each class, are named."""
+    if (real is None) != (fake is None):
+        raise InputError("--real and --fake go together: one file of each class")
+    if not files and real is None:
+        raise InputError("name labelled files, or --real and --fake")

@@ -263,5 +263,4 @@ def _load(model: str | None) -> "Classifier":
 
 def cautions(classifier: "Classifier", policy: "Policy", prevalence: float | None = None) -> list[str]:
     """Why a policy may not keep what was promised of it with this model, at this prevalence; one sentence each."""
-    model = f"{classifier.manifest.name}@{classifier.manifest.version}"
-    return classifier.policies.cautions(policy, model, prevalence)
+    return classifier.policies.cautions(policy, classifier.manifest.reference, prevalence)

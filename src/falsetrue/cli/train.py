@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from falsetrue.cli.options import About, AsJson, Date, Label, Replace, Rows, Source, Text, Title
+from falsetrue.cli.options import About, AsJson, Date, Label, Replace, Rows, Source, Text, Title, check_sources
 from falsetrue.cli.output import Bar, print_error, print_json
 from falsetrue.errors import FalsetrueError, InputError, MissingExtraError
 
@@ -55,7 +55,7 @@ def train(
     Labels are 0, false, fake or 1, true, real. Rows without label or with too little text are
     dropped and counted. The figures are of news kept aside, with 95 % intervals.
     """
-    _check_sources(files, real, fake)
+    check_sources(files, real, fake)
     try:
         from falsetrue.jobs.train import Training
         from falsetrue.jobs.train import train as run
@@ -107,13 +107,6 @@ def train(
 def _stem(path: str) -> str:
     """What a corpus is called."""
     return Path(path).stem
-
-
-def _check_sources(files: list[str] | None, real: str | None, fake: str | None) -> None:
-    if (real is None) != (fake is None):
-        raise InputError("--real and --fake go together: one file of each class")
-    if not files and real is None:
-        raise InputError("name labelled files, or --real and --fake")
 
 
 def _summary(manifest: "Manifest", output: Path) -> str:

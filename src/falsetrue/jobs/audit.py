@@ -11,7 +11,7 @@ from falsetrue.errors import InputError
 from falsetrue.jobs.progress import Progress
 from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import Dropped
-from falsetrue.news.labelled import Columns, read_labelled, read_one_class
+from falsetrue.news.labelled import Columns, corpus_names, read_labelled, read_one_class
 from falsetrue.news.leaks.across import corpus_as_sign, shared_articles, sign_flips
 from falsetrue.news.leaks.findings import Audit, CorpusAudit, Finding
 from falsetrue.news.leaks.search import Evidence, count_across, describe, gather, judge, number, worst_first
@@ -119,10 +119,7 @@ def _sources(auditing: Auditing) -> Iterator[tuple[str, Label | None, str]]:
         corpus = f"{Path(auditing.real).stem}+{Path(auditing.fake).stem}"
         yield auditing.real, Label.REAL, corpus
         yield auditing.fake, Label.FALSE, corpus
-    names = [Path(path).stem for path in auditing.files]
-    if len(set(names)) < len(names):
-        raise InputError("two of the files have the same name; a corpus is called after its file, so rename one")
-    for path, name in zip(auditing.files, names, strict=True):
+    for path, name in zip(auditing.files, corpus_names(auditing.files), strict=True):
         yield path, None, name
 
 

@@ -74,8 +74,8 @@ class Classifier:
         prevalence = self.policies.prevalence(policy, prevalence)
         contents = [join_title_and_text(item.title, item.text) for item in items]
         refusals = [refusal(item.text, content, longest) for item, content in zip(items, contents, strict=True)]
-        accepted = [place for place, refused in enumerate(refusals) if refused is None]
-        scores = iter(self.scorer.score([contents[place] for place in accepted]).each())
+        accepted = [content for content, refused in zip(contents, refusals, strict=True) if refused is None]
+        scores = iter(self.scorer.score(accepted).each())
         return [
             refused or self._judge(policy, item, next(scores), prevalence)
             for item, refused in zip(items, refusals, strict=True)

@@ -8,7 +8,7 @@ from falsetrue.errors import InputError
 from falsetrue.jobs.progress import Progress
 from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import Dropped, clean, clean_as_deployed
-from falsetrue.news.labelled import Columns, read_labelled, read_one_class
+from falsetrue.news.labelled import Columns, corpus_names, read_labelled, read_one_class
 from falsetrue.news.splitting import draw_rows
 
 
@@ -57,10 +57,7 @@ def _read_all(sources: Sources, progress: Progress, *, as_deployed: bool) -> Ite
         name = f"{Path(sources.real).stem}+{Path(sources.fake).stem}"
         both = _both(sources.real, sources.fake, name, sources.columns, progress)
         yield _cleaned(name, [sources.real, sources.fake], both, Dropped(), as_deployed=as_deployed)
-    names = [Path(path).stem for path in sources.files]
-    if len(set(names)) < len(names):
-        raise InputError("two of the files have the same name; a corpus is called after its file, so rename one")
-    for path, name in zip(sources.files, names, strict=True):
+    for path, name in zip(sources.files, corpus_names(sources.files), strict=True):
         progress.phase(f"read {Path(path).name}")
         dropped = Dropped()
         articles = read_labelled(path, sources.columns, dropped)

@@ -42,7 +42,7 @@ from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import Dropped, clean
 from falsetrue.news.dates import Dates, read_dates
 from falsetrue.news.duplicates import near_duplicate_groups
-from falsetrue.news.labelled import Columns, read_labelled
+from falsetrue.news.labelled import Columns, corpus_names, read_labelled
 from falsetrue.news.splitting import (
     HELD_OUT_SHARE,
     corpus_families,
@@ -164,7 +164,7 @@ def evaluate_model(
     prevalence = classifier.policies.prevalence(policy, evaluation.prevalence)
     protocol = _as_saved(news, classifier, policy, other, prevalence=prevalence, progress=progress)
     warnings = _warnings_of_files(news.facts)
-    warnings += classifier.policies.cautions(policy, _name(classifier), evaluation.prevalence)
+    warnings += classifier.policies.cautions(policy, classifier.manifest.reference, evaluation.prevalence)
     if prevalence is not None:
         warnings.append(
             f"probabilities suppose that {prevalence:.1%} of the news is false; figures that depend on the mixture "
@@ -191,9 +191,7 @@ def evaluate_model(
 
 
 def _read(evaluation: Evaluation, today: date, progress: Progress, *, both_classes: bool) -> _News:
-    names = [Path(path).stem for path in evaluation.files]
-    if len(set(names)) < len(names):
-        raise InputError("two of the files have the same name; a corpus is called after its file, so rename one")
+    corpus_names(evaluation.files)
     articles: list[Article] = []
     days: list[date | None] = []
     facts = []

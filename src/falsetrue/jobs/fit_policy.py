@@ -313,7 +313,7 @@ def _fitted(
     trained_on: bool,
 ) -> FittedTable:
     return FittedTable(
-        model=f"{classifier.manifest.name}@{classifier.manifest.version}",
+        model=classifier.manifest.reference,
         at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         targets=list(fitting.targets),
         confidence=fitting.confidence,

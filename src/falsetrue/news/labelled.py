@@ -1,10 +1,10 @@
 """◆ Labelled news: the articles of a file, strictly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from falsetrue.errors import RowError
+from falsetrue.errors import InputError, RowError
 from falsetrue.news.article import Article, Label, parse_label
 from falsetrue.news.cleaning import Dropped
 from falsetrue.news.reading import Row, Table, open_table, text_value
@@ -23,6 +23,14 @@ class Columns:
     def named(self) -> list[str]:
         """Those that somebody asked for by name and that must therefore be there."""
         return [name for name in (self.text, self.title, self.source, self.date) if name is not None]
+
+
+def corpus_names(paths: Sequence[str]) -> list[str]:
+    """What the corpora of some files are called; raises :class:`InputError` where two would be called alike."""
+    names = [Path(path).stem for path in paths]
+    if len(set(names)) < len(names):
+        raise InputError("two of the files have the same name; a corpus is called after its file, so rename one")
+    return names
 
 
 def read_labelled(path: str, columns: Columns, dropped: Dropped) -> Iterator[Article]:
