@@ -1,21 +1,29 @@
-"""Builds the scoring kernel where a C compiler is found; the install goes on without it where none is."""
+"""Builds the native modules where a C compiler is found; the install goes on without them where none is.
+
+Without them `falsetrue doctor` says so, and Python and NumPy do the same work more slowly.
+"""
 
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
+
+PACKAGE = Path("src/falsetrue")
+#: Module -> its C file; the headers beside it belong to it.
+NATIVE = {
+    "falsetrue.features._kernel": "features/native/kernel.c",
+    "falsetrue.news._openers": "news/native/openers.c",
+}
 
 setup(
     ext_modules=[
         Extension(
-            "falsetrue.features._kernel",
-            sources=["src/falsetrue/features/native/kernel.c"],
-            depends=[
-                f"src/falsetrue/features/native/{name}.h"
-                for name in ("words", "index", "vocabulary", "lexicon", "scoring")
-            ],
+            module,
+            sources=[str(PACKAGE / source)],
+            depends=[str(header) for header in sorted((PACKAGE / source).parent.glob("*.h"))],
             extra_compile_args=["/O2"] if sys.platform == "win32" else ["-O3", "-std=c11", "-fvisibility=hidden"],
-            # Without a compiler `falsetrue doctor` says so, and NumPy does the same work more slowly.
             optional=True,
         )
+        for module, source in NATIVE.items()
     ]
 )

@@ -12,10 +12,12 @@ Time is linear in the text: whatever repeats is bounded, or can end in one way o
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from falsetrue.errors import InputError
+from falsetrue.news.openers import make_openers
 
 #: Code points from either end within which the masks look that do not look everywhere.
 EDGE = 400
@@ -53,9 +55,16 @@ class Masker:
         self.references = tuple(name for name in CATALOGUE if name in references)
         masks = [CATALOGUE[name] for name in self.references]
         self._starts = [(mask.name, mask.at_start) for mask in masks if mask.at_start]
-        self._edges = _Search([mask for mask in masks if not mask.everywhere])
-        self._everywhere = _Search([mask for mask in masks if mask.everywhere and not mask.needles])
-        self._gated = [(mask.needles, _Search([mask])) for mask in masks if mask.everywhere and mask.needles]
+        together = [mask for mask in masks if mask.everywhere and not mask.needles]
+        alone = [mask for mask in masks if mask.everywhere and mask.needles]
+        groups = [[mask for mask in masks if not mask.everywhere], together, *([mask] for mask in alone)]
+        self._edges, *self._everywhere = [_Search(group) for group in groups]
+        self._needles = [(), *(mask.needles for mask in alone)]
+        self._openers = make_openers(
+            [[pattern for mask in group for pattern in mask.patterns] for group in groups],
+            at_edges=[True, *(False for _ in self._everywhere)],
+            edge=EDGE,
+        )
 
     def mask(self, text: str) -> str:
         """The text with spaces in the place of what is masked; exactly as many code points."""
@@ -73,16 +82,25 @@ class Masker:
     def _found(self, text: str) -> list[tuple[int, int, str]]:
         size = len(text)
         found = [(*match.span(), name) for name, start in self._starts if (match := start.match(text))]
-        if size <= 2 * EDGE:
-            found += self._edges.spans(text, 0, size)
-        else:
-            found += self._edges.spans(text, 0, EDGE)
-            found += self._edges.spans(text, size - EDGE, size)
-        found += self._everywhere.spans(text, 0, size)
-        for needles, search in self._gated:
-            if any(needle in text for needle in needles):
+        if self._openers:
+            at_edges, *elsewhere = self._openers.find(text)
+            for begin, stop in _edges(size) if at_edges else ():
+                found += self._edges.spans(text, begin, stop, at_edges)
+            for search, places in zip(self._everywhere, elsewhere, strict=True):
+                if places:
+                    found += search.spans(text, 0, size, places)
+            return found
+        for begin, stop in _edges(size):
+            found += self._edges.spans(text, begin, stop)
+        for search, needles in zip(self._everywhere, self._needles, strict=True):
+            if not needles or any(needle in text for needle in needles):
                 found += search.spans(text, 0, size)
         return found
+
+
+def _edges(size: int) -> list[tuple[int, int]]:
+    """Half-open ranges of a text of so many code points within which the masks look that do not look everywhere."""
+    return [(0, size)] if size <= 2 * EDGE else [(0, EDGE), (size - EDGE, size)]
 
 
 class _Search:
@@ -90,26 +108,45 @@ class _Search:
 
     def __init__(self, masks: Sequence[Mask]) -> None:
         together, self._mask_of_group = _together(masks)
-        self._find = re.compile(together).finditer if masks else None
+        self._pattern = re.compile(together) if masks else None
 
-    def spans(self, text: str, begin: int, stop: int) -> list[tuple[int, int, str]]:
-        """Where the masks match from ``begin`` up to ``stop``, each with its mask's name."""
+    def spans(
+        self, text: str, begin: int, stop: int, places: Sequence[int] | None = None
+    ) -> list[tuple[int, int, str]]:
+        """Where the masks match from ``begin`` up to ``stop``, each with its mask's name.
+
+        ``places``, ascending, are all those where one may begin; ``None``: anywhere.
+        """
         found: list[tuple[int, int, str]] = []
-        again: int | None = begin if self._find else None
+        again: int | None = begin if self._pattern else None
         looks = iter(range(MOST_LOOKS))
         while again is not None:
-            again = self._collect(text, again, stop, found, looks)
+            again = self._collect(self._matches(text, again, stop, places), text, found, looks)
         return found
 
+    def _matches(self, text: str, begin: int, stop: int, places: Sequence[int] | None) -> Iterator[re.Match[str]]:
+        """The matches, one behind another, as ``finditer`` gives them."""
+        assert self._pattern is not None  # noqa: S101 - asked by the caller
+        if places is None:
+            yield from self._pattern.finditer(text, begin, stop)
+            return
+        for at in range(bisect_left(places, begin), bisect_left(places, stop)):
+            if places[at] >= begin and (match := self._pattern.match(text, places[at], stop)):
+                begin = match.end()
+                yield match
+
     def _collect(
-        self, text: str, begin: int, stop: int, found: list[tuple[int, int, str]], looks: Iterator[int]
+        self,
+        matches: Iterator[re.Match[str]],
+        text: str,
+        found: list[tuple[int, int, str]],
+        looks: Iterator[int],
     ) -> int | None:
         """Add matches to ``found``; where one is none after all, return where to go on: what it took is free again.
 
         ``looks`` is what is left of the :data:`MOST_LOOKS`.
         """
-        assert self._find is not None  # noqa: S101 - asked by the caller
-        for match in self._find(text, begin, stop):
+        for match in matches:
             start, end = match.span()
             if start and _inside_word(text[start - 1], text[start]):
                 return start + 1
