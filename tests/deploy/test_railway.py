@@ -160,7 +160,15 @@ def test_what_the_build_needs_is_not_left_out_of_it(root: Path) -> None:
     """Railpack, like docker, leaves out what .dockerignore names."""
     lines = (root / ".dockerignore").read_text().splitlines()
     patterns = [line.removeprefix("**/") for line in lines if line and not line.startswith("#")]
-    needed = ["pyproject.toml", "README.md", "LICENSE", "requirements.txt", "requirements-build.txt", "main.py"]
+    needed = [
+        "setup.py",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "requirements.txt",
+        "requirements-build.txt",
+        "main.py",
+    ]
     needed += [path.name for path in (root / "src" / "falsetrue").rglob("*") if path.parent.name != "__pycache__"]
     needed += ["src", "falsetrue", ".python-version", "Procfile", "railpack.json"]
     left_out = {name for name in needed for pattern in patterns if PurePath(name).match(pattern)}

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -17,7 +18,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy, so that the checkout stays as it is."""
     source = tmp_path_factory.mktemp("source")
     shutil.copytree(root / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(root / name, source)
     built = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", source / "dist", source],
@@ -39,7 +40,8 @@ def test_it_holds_every_file_of_the_package(root: Path, wheel: Path) -> None:
     """Code, the shipped model, golden texts, templates, static files, translations and the typing marker."""
     package = root / "src" / "falsetrue"
     left_out = {"__pycache__"}
-    sources = {".po", ".pot"}  # of translations: what is served is compiled from them
+    # What translations and native modules are compiled from, and native modules of this checkout.
+    sources = {".po", ".pot", ".c", ".h", ".so", ".pyd"}
     here = {
         PurePosixPath("falsetrue", *path.relative_to(package).parts).as_posix()
         for path in package.rglob("*")
@@ -66,6 +68,14 @@ def test_it_holds_every_file_of_the_package(root: Path, wheel: Path) -> None:
 def test_it_holds_what_serving_needs(wheel: Path, needed: str) -> None:
     found = [name for name in names(wheel) if name.startswith(f"falsetrue/{needed}")]
     assert found, f"{needed} is not in {wheel.name}"
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("CC"), reason="this Python does not say how it was compiled")
+def test_it_holds_the_native_modules_where_a_compiler_is_found(wheel: Path) -> None:
+    if shutil.which(str(sysconfig.get_config_var("CC")).split()[0]) is None:
+        pytest.skip("no C compiler")
+    native = {PurePosixPath(name).name.split(".")[0] for name in names(wheel) if name.endswith((".so", ".pyd"))}
+    assert native >= {"_kernel", "_openers"}
 
 
 def test_it_is_small(wheel: Path) -> None:
