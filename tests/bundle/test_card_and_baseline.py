@@ -1,13 +1,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from falsetrue.bundle.baseline import known_shares, make_baseline
 from falsetrue.bundle.card import show, worst_first, write_card
 from falsetrue.bundle.folder import open_bundle
-from falsetrue.bundle.manifest import CARD
+from falsetrue.bundle.manifest import CARD, LeakAfterRecord, LeakRecord
 from falsetrue.bundle.scorer import Scores
 from falsetrue.registry.folder import shipped_folder
 
@@ -26,6 +27,32 @@ def test_the_shipped_card_lists_corpora_worst_first_with_figures_and_limits() ->
     assert "It does not check facts" in card
     order = [row["auc"].value for _, row in worst_first(opened.manifest)]
     assert order == sorted(order)
+
+
+def test_the_card_says_what_masks_leave_of_a_leak_and_what_is_filtered(trained: Callable[[str], Path]) -> None:
+    """Of a model of an older format nobody looked: the place is empty."""
+    manifest = open_bundle(trained("default")).manifest
+    leak = LeakRecord(
+        corpus="news",
+        kind="family",
+        where="text",
+        name="dateline@1",
+        real_share=0.97,
+        false_share=0.0,
+        auc=0.985,
+        seen=True,
+        masks=["dateline@1"],
+        remedy="mask it",
+        after=LeakAfterRecord(real_share=0.0, false_share=0.0, auc=0.512),
+    )
+    older = msgspec.structs.replace(leak, name="other", after=None)
+    card = write_card(msgspec.structs.replace(manifest, leaks=[leak, older]))
+    assert "| news | family, text: dateline@1 | 97.0% | 0.0% | 0.985 | 0.512 | mask it |" in card
+    assert "| news | family, text: other | 97.0% | 0.0% | 0.985 |  | mask it |" in card
+    assert all(f"({name})" in card for name in manifest.filters)
+    assert manifest.filters
+    assert "is not decided on in serving either" in card
+    assert "in serving either" not in write_card(msgspec.structs.replace(manifest, filters=[]))
 
 
 def test_a_baseline_counts_every_text_in_one_bin() -> None:

@@ -1,4 +1,5 @@
 import errno
+import mmap
 import os
 import random
 import shutil
@@ -10,9 +11,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from tests.conftest import NOW
 
 from falsetrue.bundle import folder as folder_module
-from falsetrue.bundle.folder import check_golden, compare, open_bundle, write_bundle
+from falsetrue.bundle.folder import check_golden, compare, open_bundle, open_scorer, write_bundle
 from falsetrue.bundle.golden import TOLERANCE
 from falsetrue.bundle.manifest import (
     BASELINE,
@@ -32,6 +34,8 @@ from falsetrue.errors import BundleDamagedError, BundleError, BundleFormatError,
 
 #: A model saved by the first version, on news made up for it; never made again.
 FORMAT_1 = Path(__file__).parent / "format_1"
+#: The same of the last version that knew no filters.
+FORMAT_2 = Path(__file__).parent / "format_2"
 
 
 @pytest.fixture
@@ -53,6 +57,26 @@ def test_a_sound_bundle_opens_and_holds_what_the_format_says(bundle: Path) -> No
     assert opened.manifest.format == FORMAT
     assert opened.baseline().texts == opened.manifest.split.held_out
     assert opened.compiled_scorer().score(["the vote"]).known_words[0] > 0
+
+
+def test_the_scorer_is_mapped_not_read_and_what_was_mapped_is_what_was_verified(bundle: Path) -> None:
+    opened = open_bundle(bundle)
+    assert isinstance(opened.scorer, mmap.mmap)
+    assert np.shares_memory(opened.compiled_scorer().weights, np.frombuffer(opened.scorer, dtype=np.uint8))
+    expected = opened.compiled_scorer().p_real(["the vote"])
+    # Another model in its place, as `--replace` puts it there, is another file.
+    (bundle / SCORER).rename(bundle / "aside")
+    (bundle / SCORER).write_bytes(b"another")
+    assert opened.compiled_scorer().p_real(["the vote"]) == expected
+
+
+def test_a_scorer_in_a_file_of_its_own_is_opened(bundle: Path, tmp_path: Path) -> None:
+    opened = open_bundle(bundle)
+    assert open_scorer(bundle / SCORER).p_real(["the vote"]) == opened.compiled_scorer().p_real(["the vote"])
+    (tmp_path / "empty").write_bytes(b"")
+    for path in (tmp_path / "empty", tmp_path / "none", tmp_path):
+        with pytest.raises(BundleError, match=str(path)):
+            open_scorer(path)
 
 
 def test_any_flipped_bit_is_a_clear_error(bundle: Path) -> None:
@@ -96,6 +120,30 @@ def test_a_bundle_of_format_1_is_verified_loaded_and_answers_as_it_did() -> None
     assert (policy.languages, policy.minimum_news_log_odds, policy.minimum_words_for_halves) == ((), None, None)
 
 
+def test_a_bundle_of_format_2_filters_nothing_and_keeps_what_people_read() -> None:
+    """Its ``filters`` were words for people; its masks are as they were."""
+    opened = open_bundle(FORMAT_2)
+    manifest = opened.manifest
+    assert (manifest.format, manifest.name, manifest.filters) == (2, "format-2", [])
+    assert manifest.left_out[:2] == ["no label", "empty text"]
+    assert "dateline@1" in manifest.masks
+    assert check_golden(manifest, opened.compiled_scorer()) <= TOLERANCE
+
+
+@pytest.mark.parametrize("folder", [FORMAT_1, FORMAT_2], ids=["1", "2"])
+def test_an_older_manifest_without_filters_is_damaged(folder: Path) -> None:
+    written = msgspec.json.decode((folder / MANIFEST).read_bytes())
+    with pytest.raises(BundleDamagedError, match="does not have the fields"):
+        decode(msgspec.json.encode({name: value for name, value in written.items() if name != "filters"}))
+
+
+def test_a_filter_that_this_version_does_not_have_is_named(bundle: Path) -> None:
+    manifest = decode((bundle / MANIFEST).read_bytes())
+    later = seal(msgspec.structs.replace(manifest, filters=[*manifest.filters, "wall@9"]), NOW)
+    with pytest.raises(BundleFormatError, match=r"there is no filter 'wall@9'.*upgrade falsetrue"):
+        decode(encode(later))
+
+
 def test_a_changed_manifest_of_format_1_is_refused(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(FORMAT_1, tmp_path / "bundle"))
     changed = (folder / MANIFEST).read_text().replace('"seed": 0', '"seed": 1')
@@ -106,8 +154,8 @@ def test_a_changed_manifest_of_format_1_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_format_is_refused_by_its_number(bundle: Path) -> None:
     written = msgspec.json.decode((bundle / MANIFEST).read_bytes())
-    (bundle / MANIFEST).write_bytes(msgspec.json.encode(written | {"format": 3, "novelty": True}))
-    with pytest.raises(BundleFormatError, match="has format 3; this version reads formats 1 to 2"):
+    (bundle / MANIFEST).write_bytes(msgspec.json.encode(written | {"format": FORMAT + 1, "novelty": True}))
+    with pytest.raises(BundleFormatError, match=f"has format {FORMAT + 1}; this version reads formats 1 to {FORMAT}"):
         open_bundle(bundle)
 
 

@@ -1,6 +1,8 @@
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,27 @@ def test_a_command_that_is_not_understood_is_exit_code_2(falsetrue: Run, argumen
     answered = falsetrue(*arguments)
     assert answered.returncode == 2
     assert "Traceback" not in answered.stderr
+
+
+def test_an_interrupt_is_exit_code_130_and_one_line_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    arguments = ["predict", "-", "-o", "out.csv", "--input-format", "csv"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "falsetrue", *arguments],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write("text\n" + "a row of a file that does not end\n" * 100_000)  # more than a pipe holds
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read() == (
+            "falsetrue: stopped; what was being written is discarded, all else stays as it was\n"
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

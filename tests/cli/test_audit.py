@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,22 @@ def test_findings_are_listed_with_shares_and_remedies(falsetrue: Run, leaking: P
     for said in ("leaking: 100 real, 100 false", "1.000", "text: dateline@1 [family]", "mask dateline@1: a place and"):
         assert said in answered.stdout
     assert "Masks that remedy some of it: dateline@1" in answered.stdout
+    assert re.search(r"  1\.000  0\.500  100%     0%  text: dateline@1 \[family\]", answered.stdout)
+    assert re.search(r"Masks and filters together take away [1-9]\d* of \d+ findings\.", answered.stdout)
+
+
+def test_unusable_dates_pages_and_flips_are_told(falsetrue: Run, leaking: Path, tmp_path: Path) -> None:
+    """Of a sign that flips no share stands there: it would be of one of the corpora only."""
+    rows = leaking.read_text().splitlines()
+    dated = [f"{rows[0]},date", *(f"{row},{'soon' if at % 4 else '2020-01-02'}" for at, row in enumerate(rows[1:]))]
+    (tmp_path / "one.csv").write_text("\n".join([*dated, "Hello,You must log in to continue.,1,"]))
+    flipped = [rows[0], *(f"{row[:-1]}{1 - int(row[-1])}" for row in rows[1:])]
+    (tmp_path / "other.csv").write_text("\n".join(flipped))
+    said = falsetrue("audit", "one.csv", "other.csv", "--all").stdout
+    assert "  150 of 200 dates cannot be used" in said
+    assert "  no article: 1 login_wall@1" in said
+    assert "Filters that leave out what is no article: login_wall@1" in said
+    assert re.search(r"  \d\.\d{3}  0\.500 {15}text: dateline@1 \[sign flip\]", said)
 
 
 def test_machines_get_one_line_of_json(falsetrue: Run, leaking: Path) -> None:

@@ -21,7 +21,7 @@ def test_evaluate_says_what_a_recipe_is_worth_and_writes_the_report(
     assert "Evaluation of default" in page
     again = falsetrue("evaluate", news_csv, "--html", "report.html")
     assert again.returncode == 2
-    assert again.stderr == "falsetrue: report.html: exists; choose another name or say --replace\n"
+    assert again.stderr == "falsetrue: report.html: exists already; --replace puts the report in its place\n"
 
 
 def test_evaluate_answers_machines_about_a_saved_model(

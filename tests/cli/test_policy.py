@@ -146,3 +146,14 @@ def test_a_policy_is_judged_without_a_caution_on_the_model_that_it_was_fitted_on
     answered = falsetrue("evaluate", labelled, "--model", trained("default"), "--policy", "newsroom", "--json")
     assert answered.returncode == 0, answered.stderr
     assert not [warning for warning in json.loads(answered.stdout)["warnings"] if "was fitted on the model" in warning]
+
+
+def test_a_copy_of_what_the_model_learnt_from_is_refused(
+    falsetrue: Run, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    rows = make_news(400)
+    copy = write_csv(tmp_path / "copy.csv", rows[::-1][:300])
+    refused = falsetrue("policy", "fit", copy, "--model", trained("default"), "--target", "precision=0.9")
+    assert refused.returncode == 2
+    assert "has learnt from most of its articles: about 100% are in news (300 of 300 looked for)" in refused.stderr
+    assert refused.stderr.count("\n") == 1

@@ -1,5 +1,6 @@
 import csv
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -10,8 +11,9 @@ import pytest
 from falsetrue.errors import InputError, RowError
 from falsetrue.jobs.audit import Auditing, audit, audit_articles
 from falsetrue.jobs.progress import Quiet
-from falsetrue.news.leaks.findings import Audit
+from falsetrue.news.leaks.findings import Audit, DatesFound
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 _VOCABULARY = [f"word{at}" for at in range(300)]
 
 
@@ -51,7 +53,7 @@ def write(path: Path, columns: list[str], count: int = 200, *, label: int | None
 
 
 def run(*files: Path, split: str | None = None) -> Audit:
-    return audit(Auditing(files=[str(path) for path in files], split=split), Quiet())
+    return audit(Auditing(files=[str(path) for path in files], split=split), Quiet(), now=NOW)
 
 
 def test_a_file_is_audited_as_it_is_and_the_audit_survives_encoding(tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ def test_texts_of_nothing_are_audited_by_their_titles(tmp_path: Path) -> None:
 def test_two_files_of_one_class_each_are_one_corpus_whose_order_says_nothing(tmp_path: Path) -> None:
     real = write(tmp_path / "True.csv", ["text"], label=1)
     fake = write(tmp_path / "Fake.csv", ["text"], label=0)
-    audited = audit(Auditing(real=str(real), fake=str(fake)), Quiet())
+    audited = audit(Auditing(real=str(real), fake=str(fake)), Quiet(), now=NOW)
     assert [corpus.corpus for corpus in audited.corpora] == ["True+Fake"]
     assert "order in the file" not in {finding.name for finding in audited.findings}
     assert "dateline@1" in audited.masks
@@ -99,10 +101,36 @@ def test_copies_across_a_given_split_are_counted(tmp_path: Path) -> None:
         run(path, split="fold")
 
 
+def test_dates_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    """One of each kind beside one that can; a date after ``now`` is absurd."""
+    path = write(tmp_path / "news.csv", ["text", "label", "date"], count=60)
+    dates = ["2020-05-04", "3/4/2020", "soon", "2031-01-01"] + [""] * 56
+    lines = path.read_text().splitlines()
+    rows = [f"{line.rpartition(',')[0]},{date}" for line, date in zip(lines[1:], dates, strict=True)]
+    path.write_text("\n".join([lines[0], *rows]))
+    (corpus,) = run(path).corpora
+    assert corpus.dates == DatesFound(usable=1, unreadable=1, ambiguous=1, absurd=1)
+    assert corpus.dates.unusable == 3
+
+
+def test_without_dates_none_is_counted(tmp_path: Path) -> None:
+    (corpus,) = run(write(tmp_path / "news.csv", ["text", "label"])).corpora
+    assert corpus.dates is None
+
+
+def test_what_is_no_article_is_counted_by_filter(tmp_path: Path) -> None:
+    path = write(tmp_path / "news.csv", ["text", "label"])
+    with path.open("a") as file:
+        file.write("You must log in to continue,1\n" * 2)
+    audited = run(path)
+    assert audited.corpora[0].no_article == {"login_wall@1": 2}
+    assert audited.filters == ("login_wall@1",)
+
+
 def test_phases_are_told(tmp_path: Path) -> None:
     heard = Heard()
     files = [write(tmp_path / "one.csv", ["text", "label"]), write(tmp_path / "two.csv", ["text", "label"])]
-    audit(Auditing(files=[str(path) for path in files]), heard)
+    audit(Auditing(files=[str(path) for path in files]), heard, now=NOW)
     assert heard.phases == ["read one.csv", "read two.csv", "find copies", "audit one", "audit two", "compare corpora"]
 
 
@@ -132,4 +160,4 @@ def test_files_that_cannot_be_audited_are_named_in_a_line(tmp_path: Path, conten
 
 def test_no_articles_at_all_are_an_input_error() -> None:
     with pytest.raises(InputError, match="there is no labelled article"):
-        audit_articles([], 0, Quiet())
+        audit_articles([], 0, Quiet(), now=NOW)

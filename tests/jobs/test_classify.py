@@ -1,5 +1,7 @@
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,43 @@ def test_a_headline_is_too_short_to_decide(classifier: Classifier) -> None:
 def test_a_text_in_a_script_it_never_saw_is_out_of_scope(classifier: Classifier) -> None:
     found = classify_one(classifier, "правительство сообщило что новый закон вступит в силу на следующей неделе " * 4)
     assert Reason.OUT_OF_SCOPE in found.reasons
+
+
+WALL = (
+    "Please verify you are a human. The minister said on Tuesday that the parliament had agreed on the budget, "
+    "according to an official statement of the committee."
+)
+
+
+def with_filters(classifier: Classifier, *filters: str) -> Classifier:
+    return replace(classifier, manifest=msgspec.structs.replace(classifier.manifest, filters=list(filters)))
+
+
+def test_what_a_filter_of_the_model_matches_is_out_of_scope_under_every_policy(classifier: Classifier) -> None:
+    """Whatever the words say; the other reasons stay, and so does the probability."""
+    always = Policy(name="always", version=1, false_below=0.5, real_above=0.5)
+    items = [Item(text=WALL), Item(title="Minister: budget agreed", text=WALL), Item(text=DISPATCH)]
+    before = with_filters(classifier).classify(items, always)
+    found = with_filters(classifier, "bot_wall@1").classify(items, always)
+    for one, other in zip(before[:2], found[:2], strict=True):
+        assert isinstance(one, Classification)
+        assert one.label is not Outcome.UNSURE
+        assert other == replace(
+            one, label=Outcome.UNSURE, is_falsetrue=None, action="review", reasons=(Reason.OUT_OF_SCOPE,)
+        )
+    assert found[2] == before[2]
+
+
+def test_the_other_reasons_against_a_decision_are_told_beside_a_filter(classifier: Classifier) -> None:
+    found = classify_one(with_filters(classifier, "login_wall@1"), "You must log in to continue.")
+    assert found.reasons[0] is Reason.OUT_OF_SCOPE
+    assert found.reasons.count(Reason.OUT_OF_SCOPE) == 1
+    assert Reason.TOO_SHORT in found.reasons
+
+
+def test_the_legacy_answer_knows_no_filter(classifier: Classifier) -> None:
+    texts = [WALL, DISPATCH]
+    assert with_filters(classifier, "bot_wall@1").labels(texts) == with_filters(classifier).labels(texts)
 
 
 def test_empty_and_too_long_texts_are_refused_and_the_others_answered(classifier: Classifier) -> None:

@@ -18,6 +18,8 @@ from falsetrue.jobs.fit_policy import FittedPolicy, Fitting, fit_policy
 from falsetrue.jobs.progress import Quiet
 from falsetrue.model.decision import Outcome, Policy
 from falsetrue.model.prevalence import adjust
+from falsetrue.news.article import Article, Label
+from falsetrue.news.overlap import sketch
 from falsetrue.registry.policies import Policies
 from falsetrue.settings import Settings
 from falsetrue.wiring import load_classifier
@@ -241,6 +243,48 @@ def test_a_file_that_the_model_learnt_from_is_refused(classifier: Classifier, tm
         run(trained, source)
     assert not (tmp_path / "policies").exists()
     assert run(trained, source, even_if_trained_on=True).fitted.trained_on
+
+
+def learnt_from(classifier: Classifier, rows: Sequence[dict[str, Any]]) -> Classifier:
+    articles = [
+        Article(corpus="learnt", line=at, title=None, text=each["text"], label=Label.REAL)
+        for at, each in enumerate(rows)
+    ]
+    manifest = msgspec.structs.replace(classifier.manifest, content_sketches={"learnt": sketch(articles)})
+    return replace(classifier, manifest=manifest)
+
+
+def test_a_file_whose_articles_the_model_learnt_from_is_refused_however_it_is_written(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    rows = news(300)
+    trained = learnt_from(classifier, rows)
+    copy = write(tmp_path / "in.csv", [*rows[::-1], *news(100, seed=1)])
+    with pytest.raises(InputError, match=r"learnt from most of its articles: about 75% are in learnt \(300 of"):
+        run(trained, copy)
+    assert not (tmp_path / "policies").exists()
+    assert run(trained, copy, even_if_trained_on=True).fitted.trained_on
+
+
+def test_a_smaller_part_that_the_model_learnt_from_is_warned_of_and_a_tiny_one_is_not(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    rows = news(300)
+    source = write(tmp_path / "in.csv", rows)
+    found = run(learnt_from(classifier, rows[:30]), source)
+    assert "has learnt from some of the articles: about 10% are in learnt (30 of 300" in found.warnings[0]
+    assert not found.fitted.trained_on
+    assert run(learnt_from(classifier, rows[:3]), source).warnings == []
+
+
+def test_a_target_that_the_mixture_alone_would_reach_is_warned_of(classifier: Classifier, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", news(600, share_false=0.05))
+    targets = ["precision.real=0.9", "precision.false=0.5"]
+    (warning,) = run(classifier, source, targets=targets).warnings
+    assert warning.startswith("the target precision.real=0.9 asks for nothing: in the file 9")
+    assert run(classifier, source, targets=targets, prevalence=0.2).warnings == []
+    (warning,) = run(classifier, source, targets=targets, prevalence=0.5).warnings
+    assert "precision.false=0.5 asks for nothing: at that prevalence 50.0% of the news is false" in warning
 
 
 def test_few_sources_and_none_are_warned_of(classifier: Classifier, tmp_path: Path) -> None:

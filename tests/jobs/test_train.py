@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import make_news, write_csv
 
 from falsetrue.bundle.folder import open_bundle
-from falsetrue.bundle.manifest import MANIFEST, Manifest
+from falsetrue.bundle.manifest import MANIFEST, LeakAfterRecord, Manifest
 from falsetrue.errors import InputError
 from falsetrue.jobs.progress import Quiet
 from falsetrue.jobs.train import Training, train
@@ -16,6 +16,7 @@ from falsetrue.model.decision import Outcome
 from falsetrue.model.fitting import RECIPES, balanced_weights
 from falsetrue.news.about import About
 from falsetrue.news.article import Article, Label
+from falsetrue.news.filtering import CATALOGUE
 from falsetrue.news.labelled import Columns
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -65,6 +66,30 @@ def test_the_summary_holds_every_figure_with_its_interval(trained: Callable[[str
         assert estimate.low <= estimate.value <= estimate.high
     assert sum(metrics.confusion.values()) == 80
     assert metrics.accuracy.value > 0.9
+
+
+def test_pages_in_the_place_of_articles_are_left_out_counted_and_named_in_the_manifest(tmp_path: Path) -> None:
+    rows = make_news(200)
+    wall = "You must log in to continue, or go back to where you came from."
+    pages = [(f"Title {at}", wall, at % 2) for at in range(10)]
+    manifest = run(tmp_path / "m", write_csv(tmp_path / "news.csv", rows + pages), quick=True)
+    (corpus,) = manifest.corpora
+    assert (corpus.real + corpus.false, corpus.dropped["login_wall@1"]) == (200, 10)
+    assert manifest.filters == list(CATALOGUE)
+    assert any("(login_wall@1)" in words for words in manifest.left_out)
+    plain = run(tmp_path / "plain", tmp_path / "news.csv", recipe="plain", quick=True)
+    assert (plain.filters, plain.corpora[0].real + plain.corpora[0].false) == ([], 210)
+
+
+def test_the_leaks_say_what_the_masks_of_the_recipe_leave_of_them(tmp_path: Path) -> None:
+    rows = [(title, f"LONDON (Reuters) - {text}" if label else text, label) for title, text, label in make_news(240)]
+    source = write_csv(tmp_path / "news.csv", rows)
+    masked, plain = (
+        {leak.name: leak.after for leak in run(tmp_path / recipe, source, recipe=recipe).leaks}["dateline@1"]
+        for recipe in ("default", "plain")
+    )
+    assert masked == LeakAfterRecord(real_share=0, false_share=0, auc=0.5)
+    assert plain == LeakAfterRecord(real_share=1, false_share=0, auc=1)
 
 
 def test_titles_count_where_there_are_titles(tmp_path: Path) -> None:

@@ -159,6 +159,47 @@ def test_a_share_without_a_single_failure_has_the_exact_interval_of_its_clusters
     assert found.estimate("false_alarm_rate") == proportion(0, 5)
 
 
+@settings(max_examples=60)
+@given(scored, st.integers(1, 4))
+def test_no_bin_and_no_share_of_wrong_answers_is_known_without_doubt(rows: list[tuple[int, float]], size: int) -> None:
+    labels, p_real = np.array([label for label, _ in rows]), np.array([score for _, score in rows])
+    found = resample(labels, p_real, clusters=np.arange(len(rows)) // size, seed=0, resamples=20)
+    for estimate in found.curve("reliability_real") + found.curve("risk"):
+        assert estimate is None or estimate.high > estimate.low
+
+
+def test_a_bin_without_a_single_failure_has_the_exact_interval_of_its_clusters() -> None:
+    labels = np.array([0] * 6 + [1] * 4)
+    found = resample(labels, labels * 0.8 + 0.1, clusters=np.arange(10) // 2, seed=0, resamples=20)
+    bins = [each for each in found.curve("reliability_real") if each]
+    assert bins == [proportion(0, 3), proportion(2, 2)]
+    assert found.curve("risk")[-1] == proportion(0, 5)
+
+
+def test_a_share_of_none_is_not_made_surer_by_a_draw_that_differs() -> None:
+    assert interval(0.0, np.array([0.0] * 199 + [0.2]), 8) == proportion(0, 8)
+    few = interval(0.25, np.array([0.25] * 199 + [0.5]), 4)
+    assert few == proportion(1, 4)
+
+
+@settings(max_examples=60)
+@given(scored, st.integers(1, 4))
+def test_the_clusters_of_a_point_of_the_risk_curve_are_those_of_the_texts_answered_there(
+    rows: list[tuple[int, float]], size: int
+) -> None:
+    labels, p_real = np.array([label for label, _ in rows]), np.array([score for _, score in rows])
+    cluster = np.arange(len(rows)) // size
+    sureness = np.round(np.abs(p_real - 0.5), 12)
+    found = resample(labels, p_real, clusters=cluster, seed=0, resamples=2)
+    for cover, units in zip(COVERAGES, found.units["risk"], strict=True):
+        answered = next(
+            sureness >= cut
+            for cut in sorted(set(sureness.tolist()), reverse=True)
+            if np.sum(sureness >= cut) >= cover * len(rows) - 1e-9
+        )
+        assert units == len(set(cluster[answered].tolist()))
+
+
 @given(st.integers(1, 40), st.integers(0, 5))
 def test_names_and_order_of_clusters_do_not_matter_and_the_seed_does_nothing_else(size: int, seed: int) -> None:
     labels, p_real = LABELS[:size], P_REAL[:size]

@@ -7,7 +7,18 @@ from scipy.stats import binom
 from falsetrue.errors import InputError
 from falsetrue.model.decision import EVEN, Outcome
 from falsetrue.model.metrics import Floats, Labels
-from falsetrue.model.thresholds import CUTS, Band, Promise, Target, count, cuts, fall_back, fit_band, parse_target
+from falsetrue.model.thresholds import (
+    CUTS,
+    Band,
+    Promise,
+    Target,
+    count,
+    cuts,
+    fall_back,
+    fit_band,
+    is_given,
+    parse_target,
+)
 
 VERDICTS = (Outcome.FALSE, Outcome.REAL)
 ERROR = 0.1
@@ -178,6 +189,16 @@ def test_an_unbroken_run_carries_its_error_on_and_a_break_loses_it() -> None:
 
 
 # --- targets -----------------------------------------------------------------------------------------
+
+
+@given(st.floats(0, 1), st.sampled_from(VERDICTS), st.floats(0.01, 0.99))
+def test_a_target_is_given_where_the_verdict_of_every_text_would_keep_it(
+    share_false: float, verdict: Outcome, value: float
+) -> None:
+    (target,) = precise(verdict, value)
+    right = share_false if verdict is Outcome.FALSE else 1 - share_false
+    assert is_given(target, share_false) == (right >= value)
+    assert not is_given(parse_target("false-alarm=0.99")[0], share_false)
 
 
 def test_a_target_without_a_verdict_is_for_both() -> None:

@@ -17,9 +17,10 @@ def test_each_table_is_what_is_known_of_a_corpus(tmp_path: Path) -> None:
     [
         (b"[alpha\n", "corpora.toml: "),
         (b"\xff", "utf-8"),
-        (b"alpha = 1\n", "Expected"),
-        (b"[a]\nlicence = 1\n", "str"),
-        (b"[a]\nlicense = ''\n", "license"),
+        (b"alpha = 1\n", r"\[alpha\]: Expected"),
+        (b"[a]\n[b]\nlicence = 1\n", r"\[b\]: Expected .*str.*licence"),
+        (b"[a]\n[b.c]\nlicense = ''\n", r"\[b\]: .*field .c"),
+        (b"[a]\n[b]\nlicense = ''\n", r"\[b\]: .*license"),
     ],
 )
 def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:

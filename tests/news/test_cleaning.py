@@ -1,5 +1,6 @@
 from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import Dropped, clean, clean_as_deployed
+from falsetrue.news.filtering import Filters
 
 LONG = "a text that is certainly long enough to learn something from it"
 
@@ -31,6 +32,21 @@ def test_content_under_both_labels_is_left_out_altogether() -> None:
     rows = [article(LONG), article(LONG, Label.FALSE), article(LONG)]
     assert clean(rows, dropped) == []
     assert dropped.conflicting == 3
+
+
+def test_what_a_filter_matches_is_dropped_and_counted_by_its_name() -> None:
+    """The title counts for what it is: a text of nothing but a wall is no article whatever its title says."""
+    dropped = Dropped()
+    wall = "You must log in to continue, or go back to where you came from."
+    rows = [article(wall, title=LONG), article(wall, Label.FALSE), article("Page not found. " + LONG), article(LONG)]
+    assert clean(rows, dropped, Filters(["login_wall@1", "error_page@1"])) == [rows[3]]
+    assert {reason: count for reason, count in dropped.reasons().items() if count} == {
+        "error_page@1": 1,
+        "login_wall@1": 2,
+    }
+    assert dropped.total() == 3
+    assert clean(rows, Dropped(), Filters(["error_page@1"])) == [*rows[:2], rows[3]]
+    assert clean(rows, Dropped()) == rows
 
 
 def test_order_is_kept() -> None:

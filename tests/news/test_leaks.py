@@ -1,6 +1,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falsetrue.jobs.audit import Auditing, audit, audit_articles
+from falsetrue.jobs.audit import EVERYTHING, Auditing, audit, audit_articles
 from falsetrue.jobs.progress import Quiet
 from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import Dropped
 from falsetrue.news.duplicates import number_words
 from falsetrue.news.labelled import Columns, read_labelled
 from falsetrue.news.leaks import testing
+from falsetrue.news.leaks.after import Treatment
+from falsetrue.news.leaks.evidence import gather, number
 from falsetrue.news.leaks.facts import date_form, labels_around, one_source_one_label, year_of
-from falsetrue.news.leaks.findings import Audit, Finding
-from falsetrue.news.leaks.search import gather, judge, number
+from falsetrue.news.leaks.findings import After, Audit, Finding
+from falsetrue.news.leaks.search import judge
 from falsetrue.news.leaks.shape import MEASURES, measure
 from falsetrue.news.leaks.words import find_grams, flatten
+from falsetrue.news.masking import Masker
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 _VOCABULARY = [f"word{at}" for at in range(400)]
 
 
@@ -47,7 +52,7 @@ def changed(articles: list[Article], change: Callable[[Article], Article], label
 
 
 def found(articles: list[Article]) -> list[Finding]:
-    return list(audit_articles(articles, 0, Quiet()).findings)
+    return list(audit_articles(articles, 0, Quiet(), now=NOW).findings)
 
 
 def test_nothing_is_found_where_nothing_gives_the_label_away() -> None:
@@ -166,7 +171,7 @@ def test_examples_show_at_most_three_words_on_each_side() -> None:
 
 def test_a_mask_that_blanks_the_wording_is_its_remedy() -> None:
     change, label, _ = PLANTED["a dateline"]
-    audited = audit_articles(changed(news(), change, label), 0, Quiet())
+    audited = audit_articles(changed(news(), change, label), 0, Quiet(), now=NOW)
     wordings = [each for each in audited.findings if each.kind == "wording"]
     assert {each.remedy.masks for each in wordings} == {("dateline@1",)}
     assert "dateline@1" in audited.masks
@@ -179,6 +184,96 @@ def test_case_and_marks_are_said_not_to_reach_the_default_features() -> None:
             each for each in found(changed(news(), change, label)) if (each.kind, each.where, each.name) == key
         ]
         assert finding.seen_by_default_features is seen
+
+
+# --- after masks and filters ---------------------------------------------------------------------------
+
+
+def audited_under(articles: list[Article], *masks: str) -> dict[tuple[str, str], Finding]:
+    """By place and name, what is found where a recipe has these masks and all filters."""
+    treatment = Treatment(masker=Masker(masks), filters=EVERYTHING.filters)
+    audited = audit_articles(articles, 0, Quiet(), now=NOW, treatment=treatment)
+    return {(each.where, each.name): each for each in audited.findings}
+
+
+def after(finding: Finding) -> After:
+    assert finding.after is not None
+    return finding.after
+
+
+def with_dateline(each: Article, more: str = "") -> Article:
+    return replace(each, text=f"LONDON (Reuters) - {more}{each.text}")
+
+
+@pytest.mark.parametrize("name", ["london reuters", "dateline@1", "outlet@1", "brackets, share"])
+def test_a_finding_says_what_the_masks_of_the_recipe_leave_of_it(name: str) -> None:
+    """Words, marks and what other masks find in a dateline go with it; under a mask that finds nothing all stay."""
+    articles = changed(news(), with_dateline, Label.REAL)
+    masked = after(audited_under(articles, "dateline@1")["text", name])
+    assert (masked.share_real, masked.share_false, masked.auc, masked.is_leak) == (0, 0, 0.5, False)
+    other = audited_under(articles, "url@1")["text", name]
+    assert (after(other).auc, after(other).is_leak) == (other.auc, True)
+
+
+def test_words_that_also_stand_where_no_mask_looks_are_only_partly_taken_away() -> None:
+    articles = [
+        replace(each, text=f"{each.text} london reuters {each.text}") if each.line % 4 == 0 else each
+        for each in changed(news(800), with_dateline, Label.REAL)
+        if each.line % 4 or each.label is Label.REAL
+    ]
+    left = after(audited_under(articles, "dateline@1")["text", "london reuters"])
+    assert 0.15 < left.share_real < 0.35
+    assert left.share_false == 0
+    assert left.is_leak
+
+
+def test_a_wording_of_which_a_mask_leaves_some_words_is_still_there() -> None:
+    """``zwounds`` follows every dateline: without the dateline it still gives the label away."""
+    articles = changed(news(), lambda each: with_dateline(each, "zwounds "), Label.REAL)
+    found = audited_under(articles, "dateline@1")["text", "london reuters zwounds"]
+    assert (after(found).auc, after(found).is_leak) == (found.auc, True)
+
+
+def test_a_wording_of_which_some_stands_in_the_title_is_still_there() -> None:
+    """The strongest stands for those in the same articles, wherever these are."""
+    titled = changed(news(), lambda each: replace(with_dateline(each), title=f"{each.title} zwounds"), Label.REAL)
+    found = audited_under(titled, "dateline@1")["text", "london reuters"]
+    assert "zwounds" in found.also
+    assert (after(found).auc, after(found).is_leak) == (found.auc, True)
+
+
+def test_pages_that_a_filter_matches_are_left_out_and_it_is_the_remedy() -> None:
+    wall = "This website is using a security service to protect itself from online attacks."
+    pages = [
+        replace(each, text=wall) if each.label is Label.REAL and each.line % 3 == 0 else each for each in news(600)
+    ]
+    found = audited_under(pages)["text", "this website is using a security service to"]
+    assert found.remedy.filters == ("bot_wall@1",)
+    assert found.remedy.says.startswith("filter bot_wall@1: ")
+    assert (after(found).share_real, after(found).is_leak) == (0, False)
+
+
+def test_a_fact_is_judged_again_on_the_articles_that_are_left() -> None:
+    """Where all that one source ever wrote is a wall, the source tells nothing once these are left out."""
+    wall = "You must log in to continue."
+    articles = [
+        replace(each, source="b", text=wall)
+        if each.label is Label.REAL and each.line % 2
+        else replace(each, source="a")
+        for each in news(600)
+    ]
+    source = audited_under(articles)["article", "source"]
+    assert source.auc > 0.7
+    assert (after(source).auc, after(source).is_leak) == (0.5, False)
+
+
+def test_a_sign_that_flips_says_what_is_left_of_it_in_both_corpora() -> None:
+    one = changed(news(corpus="one"), lambda each: replace(each, text=f"{each.text} @abcdef"), Label.REAL)
+    other = changed(news(seed=1, corpus="other"), lambda each: replace(each, text=f"{each.text} @abcdef"), Label.FALSE)
+    for masks, is_left in ((["handle@1"], False), (["url@1"], True)):
+        flips = [each for each in audited_under(one + other, *masks).values() if each.kind == "sign_flip"]
+        assert {"handle@1", "at signs, share"} <= {each.name for each in flips}
+        assert {after(each).is_leak for each in flips} == {is_left}
 
 
 def test_near_copies_do_not_confirm_each_other() -> None:
@@ -195,7 +290,7 @@ def test_copies_are_counted_and_conflicts_between_labels_named() -> None:
     articles = news(200)
     other = replace(articles[0], label=Label(1 - articles[0].label), line=900)
     copy = replace(articles[1], text=articles[1].text.upper(), line=901)
-    (corpus,) = audit_articles([*articles, other, copy], 0, Quiet()).corpora
+    (corpus,) = audit_articles([*articles, other, copy], 0, Quiet(), now=NOW).corpora
     assert (corpus.duplicates.exact, corpus.duplicates.near) == (2, 2)
     assert (corpus.duplicates.conflicting_groups, corpus.duplicates.conflicting_articles) == (1, 2)
     assert corpus.duplicates.largest_group == 2
@@ -206,7 +301,7 @@ def test_articles_of_two_corpora_and_of_two_parts_of_a_split_are_counted() -> No
     shared = [replace(each, corpus="other", line=1000 + at) for at, each in enumerate(one[:5])]
     articles = one + other + shared
     audited = audit_articles(
-        articles, 0, Quiet(), split=["test" if each.line >= 1000 else "train" for each in articles]
+        articles, 0, Quiet(), now=NOW, split=["test" if each.line >= 1000 else "train" for each in articles]
     )
     (found,) = audited.shared
     assert (found.one, found.other, found.in_one, found.in_other, found.conflicting_groups) == ("one", "other", 5, 5, 0)
@@ -228,7 +323,7 @@ def test_which_corpus_an_article_is_of_is_a_leak_where_it_tells_the_label() -> N
 
 def test_a_corpus_with_few_articles_of_a_class_is_noted() -> None:
     few = [each for each in news() if each.label is Label.REAL or each.line < 20]
-    (corpus,) = audit_articles(few, 0, Quiet()).corpora
+    (corpus,) = audit_articles(few, 0, Quiet(), now=NOW).corpora
     assert corpus.note is not None
     assert "fewer than 30" in corpus.note
 
@@ -236,14 +331,14 @@ def test_a_corpus_with_few_articles_of_a_class_is_noted() -> None:
 def test_the_same_articles_and_seed_find_the_same() -> None:
     change, label, _ = PLANTED["a dateline"]
     articles = changed(news(), change, label)
-    assert audit_articles(articles, 3, Quiet()) == audit_articles(articles, 3, Quiet())
+    assert audit_articles(articles, 3, Quiet(), now=NOW) == audit_articles(articles, 3, Quiet(), now=NOW)
 
 
 def shuffles_with_a_finding(articles: list[Article], count: int) -> int:
     evidence = gather("made", number(articles))
     labels = np.array([int(article.label) for article in articles], dtype=np.int64)
     drawn = (np.random.default_rng(seed).permutation(labels) for seed in range(count))
-    return sum(bool(judge(evidence, labels, seed, explain=False).findings) for seed, labels in enumerate(drawn))
+    return sum(bool(judge(evidence, labels, seed).findings) for seed, labels in enumerate(drawn))
 
 
 def test_shuffled_labels_give_no_finding_in_97_of_100() -> None:
@@ -358,7 +453,7 @@ def test_one_source_one_label_is_a_share_of_articles_of_large_sources() -> None:
 
 
 def audited(corpora: Path, *names: str) -> Audit:
-    return audit(Auditing(files=[str(corpora / f"{name}.parquet") for name in names]), Quiet())
+    return audit(Auditing(files=[str(corpora / f"{name}.parquet") for name in names]), Quiet(), now=NOW)
 
 
 #: Place and name of findings that must be there, by corpus.

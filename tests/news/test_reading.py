@@ -1,6 +1,7 @@
 import gzip
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ from falsetrue.errors import InputError, RowError
 from falsetrue.news.reading import Row, open_table
 
 
-def rows_of(path: Path, **options: str) -> list[Row]:
+def rows_of(path: Path, **options: Any) -> list[Row]:
     with open_table(str(path), **options) as table:
         return list(table.rows)
 

@@ -1,6 +1,16 @@
+from dataclasses import replace
 from html.parser import HTMLParser
 
-from falsetrue.news.leaks.findings import Audit, CorpusAudit, Duplicates, Finding, Remedy, SharedArticles
+from falsetrue.news.leaks.findings import (
+    After,
+    Audit,
+    CorpusAudit,
+    DatesFound,
+    Duplicates,
+    Finding,
+    Remedy,
+    SharedArticles,
+)
 from falsetrue.report.audit import KINDS, audit_page
 
 HOSTILE = '<script>alert("x")</script> & <b>'
@@ -57,6 +67,23 @@ def test_the_page_shows_findings_and_runs_nothing_that_texts_hold() -> None:
     for said in ("0.805", "1.0%", "62.0%", "4,321", HOSTILE, "before [it] after", "Made just now.", "1,200 / 800"):
         assert said in page.text
     assert "svg" in page.seen
+
+
+def test_the_page_says_what_masks_and_filters_leave_and_which_dates_are_of_no_use() -> None:
+    after = After(share_real=0.0, share_false=0.123, auc=0.567, is_leak=False)
+    dates = DatesFound(usable=90, unreadable=1, ambiguous=2, absurd=3)
+    looked_at = replace(corpus(), dates=dates, no_article={"bot_wall@1": 77})
+    page = Tags(audit_page(Audit(findings=(finding(after=after), finding()), corpora=(looked_at,)), ""))
+    for said in ("0.567", "6 of 96 (unreadable 1, ambiguous 2, absurd 3)", "no article: bot_wall@1", "77"):
+        assert said in page.text
+    assert "that masks and filters take away1" in page.text
+
+
+def test_of_a_sign_that_flips_no_share_is_shown_or_drawn() -> None:
+    flip = finding(corpus="one, other", kind="sign_flip", name="length", share_real=0.4321, direction="real")
+    page = Tags(audit_page(Audit(findings=(flip,), corpora=(corpus(), corpus("other"))), ""))
+    assert "43.2%" not in page.text
+    assert "svg" not in page.seen
 
 
 def test_a_corpus_without_findings_says_so_and_shows_its_note() -> None:

@@ -1,3 +1,4 @@
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -88,6 +89,50 @@ def test_a_forest_has_the_worst_on_top_and_what_is_not_defined_last() -> None:
         **WORDS,
     )
     assert re.findall('<th scope="row">(.*?)</th>', worst_high) == ["good", "middle", "bad", "none"]
+
+
+LONG = "title: the same words again and again in nearly every article of one class"
+
+
+@pytest.mark.parametrize("name", [LONG, "x" * 90, "fakenewsnet_politifact_2019_fulltext"])
+def test_a_long_name_takes_two_lines_and_is_shown_in_full_where_it_is_cut(name: str) -> None:
+    for chart in (
+        forest([ForestRow(name=name, estimates=[around(0.8)])], series=("AUC",), **WORDS),
+        pair_bars([PairRow(name=name, one=0.5, two=0.5)], names=("a", "b"), **WORDS),
+    ):
+        lines = [each for each in drawing(chart).iter(f"{SVG}text") if each.get("text-anchor") == "end"]
+        said = ["".join(line.itertext()).removeprefix(name) for line in lines]
+        assert 1 < len(said) == 2
+        assert all(len(line) <= 22 for line in said)
+        assert said[-1].endswith("…") or "".join(said).replace(" ", "") == name.replace(" ", "")
+        assert [line[0].text for line in lines] == [name, name]
+        assert f'<th scope="row">{name}</th>' in chart
+
+
+def test_the_names_of_the_series_stand_below_each_other_so_that_none_is_cut() -> None:
+    names = ("news-en-es 20261123T113301Z-03ceb36a", "another-model 20261124T113301Z-13ceb36a")
+    svg = drawing(forest([ForestRow(name="a", estimates=[around(0.8), around(0.7)])], series=names, **WORDS))
+    found = {each.text: float(each.get("y") or 0) for each in svg.iter(f"{SVG}text") if each.text in names}
+    assert found[names[1]] - found[names[0]] >= 14
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 3_000_000)), max_size=15))
+def test_no_two_numbers_below_the_bins_run_into_each_other(bins: list[tuple[float, int]]) -> None:
+    points = [ReliabilityPoint(mean=mean, share=around(mean), count=count) for mean, count in sorted(bins)]
+    svg = drawing(reliability(points, **WORDS))
+    numbers = [each for each in svg.iter(f"{SVG}text") if "small" in (each.get("class") or "")]
+    places = [float(each.get("x") or 0) for each in numbers]
+    assert all(after - before >= 25.9 for before, after in itertools.pairwise(places))
+    assert all(len(each.text or "") <= 4 for each in numbers)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "1"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9950, "10k"), (123_456, "123k"), (3_000_000, "3.0M")],
+)
+def test_numbers_of_texts_are_short(count: int, said: str) -> None:
+    chart = reliability([ReliabilityPoint(mean=0.5, share=around(0.5), count=count)], **WORDS)
+    assert f">{said}</text>" in chart
 
 
 unit = st.floats(0, 1)

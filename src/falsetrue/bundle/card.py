@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from falsetrue.bundle.manifest import CorpusRecord, EvaluationRecord, LeakRecord, Manifest
-from falsetrue.model.figures import FIGURES, EstimateRecord, FiguresRecord, PolicyFiguresRecord
+from falsetrue.model.figures import FIGURES, EstimateRecord, FiguresRecord, PolicyFiguresRecord, auc_rank
 from falsetrue.model.probing import describe
 
 #: Leaks of one corpus, and between corpora, that the card lists; the manifest has them all.
@@ -19,6 +19,8 @@ probability `p_real`, and says *no decision* when its policy tells it to.
 outlet, not of an article. It must not remove, block or demote anything by itself, nor say anything
 about a person or an outlet. "No decision" is not evidence that a text is true."""
 
+_FILTERED = " What a filter (a name with @) matches is not decided on in serving either."
+
 _CITE = """\
 Name the model with its version and the digest in `manifest.json`, and the corpora above with their makers."""
 
@@ -32,7 +34,7 @@ def write_card(manifest: Manifest) -> str:
         "## Learnt from",
         _corpora(manifest.corpora),
         f"Languages it decides on: {', '.join(manifest.languages) or 'any'}. "
-        f"Left out of training: {'; '.join(manifest.filters)}.",
+        f"Left out of training: {'; '.join(manifest.left_out)}.{_FILTERED if manifest.filters else ''}",
     ]
     if manifest.evaluation is not None:
         parts += _evaluated(manifest, manifest.evaluation)
@@ -102,12 +104,17 @@ def _leaks(manifest: Manifest) -> str:
     blocked = ", ".join(manifest.blocked_words)
     lines = [
         f"Masked in training and in serving: {', '.join(manifest.masks) or 'nothing'}. "
-        "What is listed without a mask as its remedy, the model may still have learnt. "
+        "*Masked* is the AUC alone under these masks: what still tells the classes apart there, and is made of words, "
+        "the model may have learnt. "
         f"Words that no term of the model holds: {blocked or 'none'}."
     ]
     if not manifest.leaks:
         return "\n".join([*lines, "", "The audit found nothing, or was left out."])
-    rows = ["", "| corpus | what | in real | in false | AUC alone | remedy |", "|---|---|---:|---:|---:|---|"]
+    rows = [
+        "",
+        "| corpus | what | in real | in false | AUC alone | masked | remedy |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
     by_corpus: dict[str, list[LeakRecord]] = {}
     for leak in manifest.leaks:
         by_corpus.setdefault("between corpora" if leak.kind == "sign_flip" else leak.corpus, []).append(leak)
@@ -120,12 +127,13 @@ def _leaks(manifest: Manifest) -> str:
                 "" if leak.kind == "sign_flip" else _share(leak.real_share),
                 "" if leak.kind == "sign_flip" else _share(leak.false_share),
                 f"{leak.auc:.3f}",
+                "" if leak.after is None else f"{leak.after.auc:.3f}",
                 leak.remedy,
             )
             for leak in worst[:MOST_LEAKS]
         ]
         if len(leaks) > MOST_LEAKS:
-            rows.append(_row(corpus, f"and {len(leaks) - MOST_LEAKS} more, in `manifest.json`", "", "", "", ""))
+            rows.append(_row(corpus, f"and {len(leaks) - MOST_LEAKS} more, in `manifest.json`", "", "", "", "", ""))
     return "\n".join(lines + rows)
 
 
@@ -148,7 +156,7 @@ def _left_out(evaluation: EvaluationRecord) -> str:
         for record in evaluation.left_out
         for name, figures in record.figures.items()
     ]
-    for name, figures, policy in sorted(found, key=lambda each: each[1].auc.value if each[1].auc else 2.0):
+    for name, figures, policy in sorted(found, key=lambda each: auc_rank(each[1].auc)):
         shown = (figures.auc, figures.balanced_accuracy, figures.ece, *_selective(policy))
         rows.append(_row(name, *map(show, shown)))
     return "\n".join([*rows, "", f"Mean AUC, every corpus counting the same: {show(evaluation.left_out_mean_auc)}."])
@@ -218,13 +226,13 @@ def _by_corpus(evaluation: EvaluationRecord) -> str:
 
 def _worst_first(rows: Iterable[tuple[str, FiguresRecord]]) -> list[tuple[str, FiguresRecord]]:
     """One without an AUC (a class is missing) stands last."""
-    return sorted(rows, key=lambda row: row[1].auc.value if row[1].auc else 2.0)
+    return sorted(rows, key=lambda row: auc_rank(row[1].auc))
 
 
 def worst_first(manifest: Manifest) -> list[tuple[str, dict[str, EstimateRecord]]]:
     """Figures by corpus, lowest AUC first; a corpus without one (a class is missing) stands last."""
     figures = manifest.metrics.by_corpus.items()
-    return sorted(figures, key=lambda item: item[1]["auc"].value if "auc" in item[1] else 2.0)
+    return sorted(figures, key=lambda item: auc_rank(item[1].get("auc")))
 
 
 def _policy(manifest: Manifest, evaluation: EvaluationRecord) -> str:

@@ -12,11 +12,14 @@ from falsetrue.errors import BundleDamagedError, BundleFormatError, InputError, 
 from falsetrue.model.decision import EVEN, Outcome, Policy, Thresholds
 from falsetrue.model.figures import EstimateRecord, FiguresRecord, PolicyFiguresRecord, Record
 from falsetrue.model.probing import ProbeRecord
+from falsetrue.news.filtering import Filters
 
 #: Format of a bundle. To change it: raise the number, keep a tested reader for the older one,
 #: and describe the step in ``docs/reference/bundle.md``.
-FORMAT = 2
-_READABLE_FORMATS = (1, 2)
+FORMAT = 3
+_READABLE_FORMATS = (1, 2, 3)
+#: Last format whose ``filters`` were words for people.
+_WORDY_FILTERS = 2
 MANIFEST = "manifest.json"
 SCORER = "scorer.safetensors"
 ESTIMATOR = "model_final.joblib"
@@ -161,6 +164,14 @@ class EvaluationRecord(Record, frozen=True, kw_only=True):
     left_out_mean_auc: EstimateRecord | None = None  #: mean over corpora, each counting the same
 
 
+class LeakAfterRecord(Record, frozen=True, kw_only=True):
+    """The same figures of a leak under the masks of the model."""
+
+    real_share: float
+    false_share: float
+    auc: float
+
+
 class LeakRecord(Record, frozen=True, kw_only=True):
     """Something that gave the label away, found before fitting."""
 
@@ -174,6 +185,7 @@ class LeakRecord(Record, frozen=True, kw_only=True):
     seen: bool  #: whether words in lower case can show it to a model, were it not masked
     masks: list[str]  #: those that blank it
     remedy: str  #: for people
+    after: LeakAfterRecord | None = None  #: what the masks of the model leave of it; since format 3
 
 
 class Manifest(Record, frozen=True, kw_only=True):
@@ -191,8 +203,11 @@ class Manifest(Record, frozen=True, kw_only=True):
     languages: list[str]  #: BCP 47, those that it decides on: declared, or found in the news
     masks: list[str] = []  #: names of the masks laid over every text, in training and in serving alike
     blocked_words: list[str] = []  #: words that stand in no term of the model, because they name outlets
-    filters: list[str]  #: which rows were left out
+    #: Names of the filters: what one matches was left out of training and is not decided on; since format 3.
+    filters: list[str]
+    left_out: list[str]  #: which rows were left out of training, for people
     corpora: list[CorpusRecord]
+    content_sketches: dict[str, bytes] = {}  #: by corpus, :func:`falsetrue.news.overlap.sketch` of its articles
     split: SplitRecord
     metrics: MetricsRecord
     evaluation: EvaluationRecord | None = None  #: since format 2
@@ -270,14 +285,21 @@ def decode(content: bytes) -> Manifest:
             "upgrade falsetrue, or train again"
         )
     try:
-        manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        manifest = msgspec.convert(_upgraded(written), Manifest)
+    except msgspec.MsgspecError as error:
         raise BundleDamagedError(f"manifest.json does not have the fields of format {number}") from error
     is_as_written = _readable(msgspec.json.encode(written)) == content
     if not is_as_written or manifest.content_sha256 != _digest(written) or not _named_after(manifest):
         raise BundleDamagedError("manifest.json was changed after it was sealed")
     _check(manifest)
     return manifest
+
+
+def _upgraded(written: dict[str, Any]) -> dict[str, Any]:
+    """As it would be written today. Up to format 2, ``filters`` was what ``left_out`` is, and nothing was filtered."""
+    if written["format"] > _WORDY_FILTERS or "filters" not in written:
+        return written
+    return written | {"left_out": written["filters"], "filters": []}
 
 
 def check_name(name: str) -> None:
@@ -298,6 +320,10 @@ def _check(manifest: Manifest) -> None:
         manifest.policy.policy()
     except (InputError, PolicyError) as error:
         raise BundleDamagedError(f"manifest.json: {error}") from error
+    try:
+        Filters(manifest.filters)
+    except InputError as error:
+        raise BundleFormatError(f"manifest.json: {error}: upgrade falsetrue, or train again") from error
 
 
 def _named_after(manifest: Manifest) -> bool:

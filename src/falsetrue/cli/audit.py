@@ -9,8 +9,7 @@ import typer
 from falsetrue import __version__
 from falsetrue.cli.exit_codes import LEAK_FOUND
 from falsetrue.cli.options import AsJson, Date, Label, Replace, Source, Text, Title, check_sources
-from falsetrue.cli.output import Bar, print_error, print_json
-from falsetrue.errors import InputError
+from falsetrue.cli.output import Bar, check_report, print_error, print_json, write_report
 
 if TYPE_CHECKING:
     from falsetrue.news.leaks.findings import Audit, CorpusAudit, Finding
@@ -62,7 +61,7 @@ def audit(
         seed=seed,
     )
     with Bar(quiet=as_json) as bar:
-        found = run(auditing, bar)
+        found = run(auditing, bar, now=datetime.now(UTC))
     if html:
         _write(html, found)
     if as_json:
@@ -77,10 +76,7 @@ def audit(
 
 def _check(files: list[str] | None, real: str | None, fake: str | None, html: Path | None, *, replace: bool) -> None:
     check_sources(files, real, fake)
-    if html and html.exists() and not replace:
-        raise InputError(f"{html}: exists already; --replace puts the report in its place")
-    if html and not html.absolute().parent.is_dir():
-        raise InputError(f"{html}: there is no folder {html.parent}")
+    check_report(html, replace=replace)
 
 
 def _write(path: Path, found: "Audit") -> None:
@@ -88,10 +84,7 @@ def _write(path: Path, found: "Audit") -> None:
 
     now = datetime.now(UTC)
     made = f"Made by falsetrue {__version__} on {now:%Y-%m-%d %H:%M} UTC with seed {found.seed}."
-    try:
-        path.write_text(audit_page(found, made), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+    write_report(path, audit_page(found, made))
 
 
 def _summary(found: "Audit", *, show_all: bool) -> str:
@@ -111,6 +104,11 @@ def _summary(found: "Audit", *, show_all: bool) -> str:
         lines.append(f"Articles whose copies stand in several parts of the split: {found.across_split:,}")
     if found.masks:
         lines.append(f"Masks that remedy some of it: {', '.join(found.masks)}")
+    if found.filters:
+        lines.append(f"Filters that leave out what is no article: {', '.join(found.filters)}")
+    if found.findings:
+        gone = sum(each.after is not None and not each.after.is_leak for each in found.findings)
+        lines.append(f"Masks and filters together take away {gone:,} of {len(found.findings):,} findings.")
     return "\n".join(lines).rstrip()
 
 
@@ -125,6 +123,10 @@ def _corpus_line(corpus: "CorpusAudit") -> str:
         line += (
             f"\n  {corpus.one_source_one_label:.0%} of articles with a source have one that always has the same label"
         )
+    if corpus.dates is not None and corpus.dates.unusable:
+        line += f"\n  {corpus.dates.unusable:,} of {corpus.dates.usable + corpus.dates.unusable:,} dates cannot be used"
+    if corpus.no_article:
+        line += f"\n  no article: {', '.join(f'{count:,} {name}' for name, count in corpus.no_article.items())}"
     return line + (f"\n  {corpus.note}" if corpus.note else "")
 
 
@@ -132,16 +134,16 @@ def _table(findings: "list[Finding]", *, show_all: bool) -> list[str]:
     if not findings:
         return ["  nothing found"]
     shown = findings if show_all else findings[:_SHOWN]
-    lines = ["    AUC   real  false  what"]
+    lines = ["    AUC  after   real  false  what"]
     for each in shown:
         name = each.name if len(each.name) <= 60 else each.name[:59] + "…"  # noqa: PLR2004
         seen = "" if each.seen_by_default_features else " (not seen by the default features)"
-        lines.append(
-            f"  {each.auc:.3f}  {each.share_real:4.0%}   {each.share_false:4.0%}  {each.where}: {name}"
-            f" [{each.kind.replace('_', ' ')}]{seen}"
-        )
+        after = "     " if each.after is None else f"{each.after.auc:.3f}"
+        # Of a sign that flips, the shares are of one of the corpora only.
+        shares = " " * 11 if each.kind == "sign_flip" else f"{each.share_real:4.0%}   {each.share_false:4.0%}"
+        lines.append(f"  {each.auc:.3f}  {after}  {shares}  {each.where}: {name} [{each.kind.replace('_', ' ')}]{seen}")
         if not each.remedy.says.startswith("not seen"):
-            lines.append(f"                       {each.remedy.says}")
+            lines.append(f"                              {each.remedy.says}")
     if len(findings) > len(shown):
         lines.append(f"  and {len(findings) - len(shown)} more: --all shows them")
     return lines

@@ -8,7 +8,7 @@ import typer
 
 from falsetrue import __version__
 from falsetrue.cli.options import About, AsJson, Date, Label, PolicyName, Replace, Rows, Source, Text, Title
-from falsetrue.cli.output import Bar, print_error, print_json
+from falsetrue.cli.output import Bar, check_report, print_error, print_json, write_report
 from falsetrue.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def evaluate(
     if prevalence is not None and model is None:
         raise InputError("--prevalence is for saved models: say --model too")
     families = _families(family, model)
-    _check_html(html, replace=replace)
+    check_report(html, replace=replace)
     try:
         from falsetrue.jobs.evaluate import Evaluation
         from falsetrue.model.prevalence import check_prevalence
@@ -97,7 +97,7 @@ def evaluate(
             report = _of_recipe(evaluation, recipe or "default", compare_recipe, now, bar)
     if html:
         made = f"Made by falsetrue {__version__} on {now:%Y-%m-%d %H:%M} UTC with seed {seed}."
-        _write(html, evaluation_page(report, made))
+        write_report(html, evaluation_page(report, made))
     if as_json:
         print_json(report)
     else:
@@ -126,14 +126,6 @@ def _families(given: list[str] | None, model: str | None) -> list[list[str]]:
     return families
 
 
-def _check_html(html: Path | None, *, replace: bool) -> None:
-    """Before the work begins, which may take long."""
-    if html and html.exists() and not replace:
-        raise InputError(f"{html}: exists; choose another name or say --replace")
-    if html and not html.absolute().parent.is_dir():
-        raise InputError(f"{html}: there is no folder {html.parent}")
-
-
 def _of_recipe(evaluation: Any, recipe: str, other: str | None, now: datetime, bar: Bar) -> "EvaluationReport":
     from falsetrue.jobs.evaluate import evaluate_recipe
     from falsetrue.model.fitting import RECIPES
@@ -158,13 +150,6 @@ def _of_model(
     return evaluate_model(
         evaluation, classifier, classifier.policies.find(policy), compared, today=now.date(), progress=bar
     )
-
-
-def _write(path: Path, page: str) -> None:
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 # --- the terminal ---------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """What the command line prints, and its progress bar."""
 
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 import typer
+
+from falsetrue.errors import InputError
 
 
 def print_json(value: Any, *, to_error: bool = False) -> None:
@@ -18,6 +21,22 @@ def print_json(value: Any, *, to_error: bool = False) -> None:
 def print_error(message: str) -> None:
     """One line on standard error."""
     typer.echo(message, err=True)
+
+
+def check_report(html: Path | None, *, replace: bool) -> None:
+    """Raise :class:`InputError` where a report cannot be written: before the work begins, which may take long."""
+    if html and html.exists() and not replace:
+        raise InputError(f"{html}: exists already; --replace puts the report in its place")
+    if html and not html.absolute().parent.is_dir():
+        raise InputError(f"{html}: there is no folder {html.parent}")
+
+
+def write_report(html: Path, page: str) -> None:
+    """Write an HTML page; raises :class:`InputError` where it cannot be written."""
+    try:
+        html.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{html}: cannot be written ({error.strerror})") from error
 
 
 class Bar:

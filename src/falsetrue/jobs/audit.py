@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -9,13 +10,18 @@ import numpy as np
 
 from falsetrue.errors import InputError
 from falsetrue.jobs.progress import Progress
+from falsetrue.news import filtering, masking
 from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import Dropped
+from falsetrue.news.filtering import Filters
 from falsetrue.news.labelled import Columns, corpus_names, read_labelled, read_one_class
 from falsetrue.news.leaks.across import corpus_as_sign, shared_articles, sign_flips
+from falsetrue.news.leaks.after import Treatment
+from falsetrue.news.leaks.counted import count_across, describe
+from falsetrue.news.leaks.evidence import Evidence, gather, number
 from falsetrue.news.leaks.findings import Audit, CorpusAudit, Finding
-from falsetrue.news.leaks.search import Evidence, count_across, describe, gather, judge, number, worst_first
-from falsetrue.news.masking import CATALOGUE
+from falsetrue.news.leaks.search import judge, worst_first
+from falsetrue.news.masking import Masker
 from falsetrue.news.reading import open_table
 
 
@@ -31,10 +37,15 @@ class Auditing:
     seed: int = 0
 
 
-def audit(auditing: Auditing, progress: Progress) -> Audit:
+#: Every mask and filter there is, as the default recipe has them.
+EVERYTHING = Treatment(masker=Masker(list(masking.CATALOGUE)), filters=Filters(list(filtering.CATALOGUE)))
+
+
+def audit(auditing: Auditing, progress: Progress, *, now: datetime) -> Audit:
     """Read files and audit their articles as they are: nothing is cleaned away before.
 
-    Raises :class:`InputError` where a file cannot be used, or where all articles are of one class.
+    Of each finding it is said, too, what all masks and filters leave of it. Dates after ``now``, UTC-aware, cannot
+    be used. Raises :class:`InputError` where a file cannot be used, or where all articles are of one class.
     """
     articles: list[Article] = []
     parts: list[str | None] = []
@@ -43,17 +54,23 @@ def audit(auditing: Auditing, progress: Progress) -> Audit:
         own = list(_read(path, label, corpus, auditing.columns))
         articles += own
         parts += _parts(path, auditing.split, own) if auditing.split else ()
-    return audit_articles(articles, auditing.seed, progress, split=parts if auditing.split else None)
+    return audit_articles(articles, auditing.seed, progress, now=now, split=parts if auditing.split else None)
 
 
 def audit_articles(
-    articles: Sequence[Article], seed: int, progress: Progress, *, split: Sequence[str | None] | None = None
+    articles: Sequence[Article],
+    seed: int,
+    progress: Progress,
+    *,
+    now: datetime,
+    treatment: Treatment = EVERYTHING,
+    split: Sequence[str | None] | None = None,
 ) -> Audit:
     """Find what gives the labels away, in each corpus and across them; the same articles and seed find the same.
 
-    ``split`` says of each article which part of a split it is in. Raises :class:`InputError` where
-    there is no article, or where all are of one class. A corpus with few articles of one class is
-    noted, not refused.
+    ``treatment`` is what the recipe does to every text: each finding says what that leaves of it. ``split`` says
+    of each article which part of a split it is in. Raises :class:`InputError` where there is no article, or where
+    all are of one class. A corpus with few articles of one class is noted, not refused.
     """
     _check_classes(articles)
     order = sorted(range(len(articles)), key=lambda at: articles[at].corpus)  # stable: the order in each file stays
@@ -68,14 +85,14 @@ def audit_articles(
     for corpus, begin, end in _bounds(articles):
         progress.phase(f"audit {corpus}")
         evidence = gather(corpus, numbered.part(begin, end))
-        judged = judge(evidence, labels[begin:end], seed)
+        judged = judge(evidence, labels[begin:end], seed, treatment)
         findings += judged.findings
-        corpora.append(describe(evidence, labels[begin:end], judged))
+        corpora.append(describe(evidence, labels[begin:end], judged, treatment, now.date()))
         evidences.append(evidence.without_wording_of_several_words())
     names = [article.corpus for article in articles]
     if len(corpora) > 1:
         progress.phase("compare corpora")
-        findings += sign_flips(evidences, [labels[begin:end] for _, begin, end in _bounds(articles)], seed)
+        findings += sign_flips(evidences, [labels[begin:end] for _, begin, end in _bounds(articles)], seed, treatment)
         findings += corpus_as_sign(names, labels)
     return Audit(
         findings=tuple(worst_first(findings)),
@@ -84,13 +101,14 @@ def audit_articles(
         across_split=count_across(numbered.duplicates, split) if split is not None else None,
         seed=seed,
         masks=_remedying(findings),
+        filters=tuple(name for name in filtering.CATALOGUE if any(name in corpus.no_article for corpus in corpora)),
     )
 
 
 def _remedying(findings: Sequence[Finding]) -> tuple[str, ...]:
     """Every mask that remedies some finding, in the order of the catalogue."""
     masks = {mask for finding in findings for mask in finding.remedy.masks}
-    return tuple(name for name in CATALOGUE if name in masks)
+    return tuple(name for name in masking.CATALOGUE if name in masks)
 
 
 def _check_classes(articles: Sequence[Article]) -> None:

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from falsetrue.bundle.baseline import Baseline, ReliabilityBin
 from falsetrue.bundle.manifest import Manifest
 from falsetrue.bundle.scorer import Scorer
-from falsetrue.model.decision import EVEN, Outcome, Policy, Reason, TextScore, decide
+from falsetrue.model.decision import EVEN, Outcome, Policy, Reason, TextScore, Verdict, decide
 from falsetrue.model.prevalence import adjust
 from falsetrue.news.article import join_title_and_text
+from falsetrue.news.filtering import Filters
 from falsetrue.registry.policies import Policies
 
 #: Held-out texts in a bin below which "of 100 texts like this one" would say more than we know.
@@ -58,6 +60,10 @@ class Classifier:
     scorer: Scorer
     policies: Policies
 
+    @cached_property
+    def _filters(self) -> Filters:
+        return Filters(self.manifest.filters)
+
     def labels(self, texts: Sequence[str]) -> list[int]:
         """0 or 1 for each text as it comes, as ``POST /falsetrue`` answers; it cannot abstain."""
         return [int(p_real > EVEN) for p_real in self.scorer.p_real(texts).tolist()]
@@ -86,6 +92,8 @@ class Classifier:
         if prevalence is not None:
             score = replace(score, **self._adjusted(found, prevalence))
         verdict = decide(policy, score)
+        if self._filters.first(join_title_and_text(item.title, item.text)):
+            verdict = _no_article(policy, verdict)
         return Classification(
             label=verdict.outcome,
             is_falsetrue=_IS_FALSETRUE[verdict.outcome],
@@ -112,6 +120,14 @@ class Classifier:
             return None
         similar = self.baseline.similar(found.p_real_unadjusted)
         return similar if similar.texts >= ENOUGH_SIMILAR else None
+
+
+def _no_article(policy: Policy, verdict: Verdict) -> Verdict:
+    """No decision on what a filter of the model matches, as nothing like it was learnt from."""
+    others = (reason for reason in verdict.reasons if reason is not Reason.OUT_OF_SCOPE)
+    return Verdict(
+        outcome=Outcome.UNSURE, action=policy.actions[Outcome.UNSURE], reasons=(Reason.OUT_OF_SCOPE, *others)
+    )
 
 
 def refusal(text: str, content: str, longest: int | None) -> Refusal | None:

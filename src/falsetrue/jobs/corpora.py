@@ -1,13 +1,15 @@
 """◆ The corpora of a training: read, cleaned, and without what they have in common."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from falsetrue.errors import InputError
 from falsetrue.jobs.progress import Progress
 from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import Dropped, clean, clean_as_deployed
+from falsetrue.news.filtering import Filters
 from falsetrue.news.labelled import Columns, corpus_names, read_labelled, read_one_class
 from falsetrue.news.splitting import draw_rows
 
@@ -20,6 +22,7 @@ class Sources:
     real: str | None = None  #: a file of real news only
     fake: str | None = None  #: a file of false news only
     columns: Columns
+    filters: Sequence[str] = ()  #: names of filters; what one matches is left out, but for the deployed recipe
     rows: int | None = None  #: articles of a corpus at most, half of each class as far as there are; ``None``: all
     seed: int = 0  #: of the draw
 
@@ -32,6 +35,9 @@ class Corpus:
     paths: Sequence[str]
     articles: list[Article]
     dropped: Dropped
+
+
+_Prepare = Callable[[Iterable[Article], Dropped], list[Article]]
 
 
 def read_corpora(sources: Sources, progress: Progress, *, as_deployed: bool = False) -> list[Corpus]:
@@ -53,15 +59,16 @@ def _drawn(corpus: Corpus, rows: int, seed: int) -> Corpus:
 
 
 def _read_all(sources: Sources, progress: Progress, *, as_deployed: bool) -> Iterator[Corpus]:
+    prepare = clean_as_deployed if as_deployed else partial(clean, filters=Filters(sources.filters))
     if sources.real and sources.fake:
         name = f"{Path(sources.real).stem}+{Path(sources.fake).stem}"
         both = _both(sources.real, sources.fake, name, sources.columns, progress)
-        yield _cleaned(name, [sources.real, sources.fake], both, Dropped(), as_deployed=as_deployed)
+        yield _cleaned(name, [sources.real, sources.fake], both, Dropped(), prepare)
     for path, name in zip(sources.files, corpus_names(sources.files), strict=True):
         progress.phase(f"read {Path(path).name}")
         dropped = Dropped()
         articles = read_labelled(path, sources.columns, dropped)
-        yield _cleaned(name, [path], articles, dropped, as_deployed=as_deployed)
+        yield _cleaned(name, [path], articles, dropped, prepare)
 
 
 def _both(real: str, fake: str, name: str, columns: Columns, progress: Progress) -> Iterator[Article]:
@@ -71,10 +78,9 @@ def _both(real: str, fake: str, name: str, columns: Columns, progress: Progress)
 
 
 def _cleaned(
-    name: str, paths: Sequence[str], articles: Iterable[Article], dropped: Dropped, *, as_deployed: bool
+    name: str, paths: Sequence[str], articles: Iterable[Article], dropped: Dropped, prepare: _Prepare
 ) -> Corpus:
-    kept = clean_as_deployed(articles, dropped) if as_deployed else clean(articles, dropped)
-    return Corpus(name=name, paths=paths, articles=kept, dropped=dropped)
+    return Corpus(name=name, paths=paths, articles=prepare(articles, dropped), dropped=dropped)
 
 
 def _checked(corpus: Corpus) -> Corpus:

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from falsetrue.errors import InputError
+from falsetrue.features.languages import UNDETERMINED
 from falsetrue.jobs.classify import Classification, Classifier, Item
 from falsetrue.jobs.progress import Progress
-from falsetrue.model.decision import EVEN, UNDETERMINED, Outcome, Policy, Reason
+from falsetrue.model.decision import EVEN, Outcome, Policy, Reason
 from falsetrue.model.metrics import Estimate, proportion
 from falsetrue.model.prevalence import check_prevalence
-from falsetrue.model.thresholds import Band, Target, fit_band, parse_target
+from falsetrue.model.thresholds import Band, Target, fit_band, is_given, parse_target
 from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import Dropped
 from falsetrue.news.duplicates import near_duplicate_groups
 from falsetrue.news.labelled import Columns, read_labelled
+from falsetrue.news.overlap import describe_overlaps, overlaps, total_share
 from falsetrue.registry.policies import (
     BandTable,
     FittedTable,
@@ -32,6 +34,8 @@ from falsetrue.registry.policies import (
 
 #: Texts of a language below which it gets no thresholds of its own: hardly any target could be reached.
 ENOUGH_OF_LANGUAGE = 200
+#: Share of the articles from which a file counts as one that the model has learnt from.
+MOST = 0.5
 #: Texts scored at a time.
 BATCH = 256
 #: Sources that weigh no more than so many equally large ones make the guarantee doubtful.
@@ -104,13 +108,15 @@ def fit_policy(
     """
     of_model = classifier.manifest.policy.policy()
     targets = _check(fitting, of_model)
-    digest, trained_on = _digest(fitting, classifier)
+    digest = _digest(fitting.labelled)
     progress.phase(f"read {Path(fitting.labelled).name}")
     news = _read(fitting)
+    trained_on = _check_unseen(fitting, classifier, digest, news)
     progress.phase("score", len(news.articles), "texts")
     scored = _score(news.articles, classifier, of_model, fitting.prevalence, progress)
     usable = _usable(scored, news)
     progress.phase("fit")
+    news.warnings += _warn_of_given(targets, usable, fitting.prevalence)
     languages = _languages(usable, news.warnings) if fitting.per_language else []
     bands = _fit_bands(usable if fitting.prevalence is None else scored, targets, ["", *languages], fitting)
     general, *own = [_thresholds(bands, language, of_model) for language in ["", *languages]]
@@ -156,21 +162,37 @@ def _check(fitting: Fitting, of_model: Policy) -> list[Target]:
     return targets
 
 
-def _digest(fitting: Fitting, classifier: Classifier) -> tuple[str, bool]:
-    """SHA-256 of the labelled file, and whether the model has learnt from it; refused unless that was wanted."""
+def _digest(labelled: str) -> str:
+    """SHA-256 of the labelled file."""
     try:
-        with Path(fitting.labelled).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with Path(labelled).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"{fitting.labelled}: cannot be opened ({error.strerror})") from error
-    learnt = {file.sha256 for corpus in classifier.manifest.corpora for file in corpus.files.values()}
-    if digest in learnt and not fitting.even_if_trained_on:
-        raise InputError(
-            f"{fitting.labelled}: the model {classifier.manifest.name} has learnt from this very file and knows its "
-            "answers, so the thresholds would promise too much; give labelled news that it has not seen, "
-            "or say --even-if-trained-on"
+        raise InputError(f"{labelled}: cannot be opened ({error.strerror})") from error
+
+
+def _check_unseen(fitting: Fitting, classifier: Classifier, digest: str, news: _News) -> bool:
+    """Whether the model has learnt from the file or from most of its articles; refused unless that was wanted.
+
+    A smaller part of them is a warning.
+    """
+    model, what = classifier.manifest.name, None
+    shared = overlaps(news.articles, classifier.manifest.content_sketches)
+    if digest in {file.sha256 for corpus in classifier.manifest.corpora for file in corpus.files.values()}:
+        what = "this very file"
+    elif total_share(shared) >= MOST:
+        what = f"most of its articles: {describe_overlaps(shared)};"
+    elif shared:
+        news.warnings.append(
+            f"the model {model} has learnt from some of the articles: {describe_overlaps(shared)}; it knows their "
+            "answers, so what is promised is too good"
         )
-    return digest, digest in learnt
+    if what and not fitting.even_if_trained_on:
+        raise InputError(
+            f"{fitting.labelled}: the model {model} has learnt from {what} and knows the answers, so the thresholds "
+            "would promise too much; give labelled news that it has not seen, or say --even-if-trained-on"
+        )
+    return what is not None
 
 
 def _read(fitting: Fitting) -> _News:
@@ -244,6 +266,21 @@ def _warn_of_sources(sources: Sequence[str | None]) -> list[str]:
     return [
         f"few sources dominate the file: it weighs as {weight:.1f} equally large ones ({name[:60]!r} alone has {count} "
         f"of {len(sources)} texts); the guarantee is for more texts of these, and worth little for other sources"
+    ]
+
+
+def _warn_of_given(targets: Sequence[Target], usable: Sequence[_Text], prevalence: float | None) -> list[str]:
+    """Targets that would be reached without a model."""
+    where = "in the file" if prevalence is None else "at that prevalence"
+    if prevalence is None:
+        prevalence = float(np.mean([text.article.label is Label.FALSE for text in usable]))
+    shares = {Outcome.FALSE: prevalence, Outcome.REAL: 1 - prevalence}
+    return [
+        f"the target {target.promise}.{target.verdict}={target.value:g} asks for nothing: {where} "
+        f"{shares[target.verdict]:.1%} of the news is {target.verdict}, so calling every text {target.verdict} would "
+        "reach it; ask for more"
+        for target in targets
+        if is_given(target, prevalence)
     ]
 
 

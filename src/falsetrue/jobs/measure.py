@@ -1,6 +1,6 @@
 """What a model is worth on news that it was not fitted on, and the policy that the news it was fitted on suggests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -34,6 +34,7 @@ from falsetrue.model.metrics import Floats, Labels, confusion
 from falsetrue.model.resampling import Resampled, mean, resample
 from falsetrue.model.thresholds import Promise, Target, fit_band
 from falsetrue.news.article import Article
+from falsetrue.news.splitting import positions_by
 
 Positions = NDArray[np.int64]
 
@@ -177,8 +178,8 @@ def _decided(policy: Policy, scores: Scores) -> Decided:
 
 def _evaluation(kept: KeptAside, scores: Scores, decided: Decided) -> EvaluationRecord:
     p_real, elsewhere = scores.p_real, {Reason.OUT_OF_SCOPE, Reason.UNSUPPORTED_LANGUAGE}
-    corpora = _places(article.corpus for article in kept.articles)
-    spoken = {name: at for name, at in _places(scores.languages or ()).items() if len(at) >= ENOUGH_OF_A_LANGUAGE}
+    corpora = positions_by(article.corpus for article in kept.articles)
+    spoken = {name: at for name, at in positions_by(scores.languages or ()).items() if len(at) >= ENOUGH_OF_A_LANGUAGE}
     languages = spoken if len(spoken) > 1 else {}
     return EvaluationRecord(
         held_out=judge_scores(kept.articles, p_real, seed=kept.seed, clusters=kept.clusters),
@@ -189,14 +190,6 @@ def _evaluation(kept: KeptAside, scores: Scores, decided: Decided) -> Evaluation
         policy_by_language={name: _policy_figures(kept.at(at), decided.at(at)) for name, at in languages.items()},
         called_elsewhere=float(np.mean([bool(elsewhere & set(reasons)) for reasons in decided.reasons])),
     )
-
-
-def _places(names: Iterable[str]) -> dict[str, Positions]:
-    """Where each name stands."""
-    found: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        found.setdefault(name, []).append(place)
-    return {name: np.array(at, dtype=np.int64) for name, at in found.items()}
 
 
 def _figures(some: KeptAside, p_real: Floats) -> FiguresRecord:
@@ -275,7 +268,7 @@ def judge_left_out(family: str, fitted: int, kept: KeptAside, scorer: Scorer, po
     scores = scorer.score([article.content for article in kept.articles])
     decided = _decided(policy, scores)
     figures, policies, resampled = {}, {}, {}
-    for number, (name, at) in enumerate(_places(article.corpus for article in kept.articles).items()):
+    for number, (name, at) in enumerate(positions_by(article.corpus for article in kept.articles).items()):
         own = replace(kept.at(at), seed=kept.seed + number)  # so that the draws of corpora are independent
         resampled[name] = _resampled(own, scores.p_real[at])
         figures[name] = figures_record(labels_of(own.articles), resampled[name], own.clusters.kind, curves=False)

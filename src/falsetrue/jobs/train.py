@@ -27,6 +27,7 @@ from falsetrue.bundle.manifest import (
     CalibrationRecord,
     CorpusRecord,
     FileRecord,
+    LeakAfterRecord,
     LeakRecord,
     Manifest,
     SplitRecord,
@@ -38,7 +39,7 @@ from falsetrue.bundle.manifest import (
 )
 from falsetrue.bundle.scorer import Scorer, from_bytes
 from falsetrue.errors import CannotCompileError, InputError
-from falsetrue.features.languages import known_languages, language_of
+from falsetrue.features.languages import UNDETERMINED, known_languages, language_of
 from falsetrue.jobs.audit import audit_articles
 from falsetrue.jobs.corpora import Corpus, Sources, read_corpora
 from falsetrue.jobs.judging import Clusters, clusters_of
@@ -56,7 +57,7 @@ from falsetrue.jobs.measure import (
 )
 from falsetrue.jobs.probe import probe
 from falsetrue.jobs.progress import Progress
-from falsetrue.model.decision import EVEN, UNDETERMINED, Policy
+from falsetrue.model.decision import EVEN, Policy
 from falsetrue.model.fitting import (
     Recipe,
     balanced_weights,
@@ -75,7 +76,12 @@ from falsetrue.news.article import Article, Label
 from falsetrue.news.cleaning import MINIMUM_CHARACTERS
 from falsetrue.news.dates import read_dates
 from falsetrue.news.duplicates import near_duplicate_groups
+from falsetrue.news.filtering import CATALOGUE, Filters
 from falsetrue.news.labelled import Columns
+from falsetrue.news.leaks.after import Treatment
+from falsetrue.news.leaks.findings import After
+from falsetrue.news.masking import Masker
+from falsetrue.news.overlap import sketch
 from falsetrue.news.splitting import (
     balanced_positions,
     corpus_families,
@@ -163,12 +169,13 @@ def train(
         real=training.real,
         fake=training.fake,
         columns=training.columns,
+        filters=training.recipe.filters,
         rows=training.rows,
         seed=training.seed,
     )
     corpora = read_corpora(sources, progress, as_deployed=training.recipe.as_deployed)
     articles = [article for corpus in corpora for article in corpus.articles]
-    leaks = [] if training.quick else _leaks(articles, training.seed, progress)
+    leaks = [] if training.quick else _leaks(training, articles, now, progress)
     news = _split(training, articles, progress)
     check_classes_fit(news.at(news.fit_at))
     kept = news.keep_aside(news.other_at, training.seed)
@@ -198,8 +205,10 @@ def train(
         languages=list(fitting.languages),
         masks=list(training.recipe.masks),
         blocked_words=sorted(training.recipe.blocked_words),
-        filters=_filters(training.recipe),
+        filters=list(training.recipe.filters),
+        left_out=_left_out_of_training(training.recipe),
         corpora=[_corpus_record(corpus, training.about.get(corpus.name, About()), now) for corpus in corpora],
+        content_sketches={corpus.name: sketch(corpus.articles) for corpus in corpora},
         split=_split_record(training, news),
         metrics=measured.metrics,
         evaluation=evaluation,
@@ -228,8 +237,11 @@ def check_languages(languages: Sequence[str]) -> None:
 # --- leaks and splits ---------------------------------------------------------------------------------
 
 
-def _leaks(articles: Sequence[Article], seed: int, progress: Progress) -> list[LeakRecord]:
-    """What the audit found, without its examples: those are the corpus's text."""
+def _leaks(training: Training, articles: Sequence[Article], now: datetime, progress: Progress) -> list[LeakRecord]:
+    """What the audit found and the recipe's masks leave, without examples: those are the corpus's text."""
+    recipe = training.recipe
+    treatment = Treatment(masker=Masker(recipe.masks), filters=Filters(recipe.filters))
+    audited = audit_articles(articles, training.seed, progress, now=now, treatment=treatment)
     return [
         LeakRecord(
             corpus=finding.corpus,
@@ -242,9 +254,16 @@ def _leaks(articles: Sequence[Article], seed: int, progress: Progress) -> list[L
             seen=finding.seen_by_default_features,
             masks=list(finding.remedy.masks),
             remedy=finding.remedy.says,
+            after=_after(finding.after),
         )
-        for finding in audit_articles(articles, seed, progress).findings
+        for finding in audited.findings
     ]
+
+
+def _after(after: After | None) -> LeakAfterRecord | None:
+    if after is None:
+        return None
+    return LeakAfterRecord(real_share=after.share_real, false_share=after.share_false, auc=after.auc)
 
 
 def _split(training: Training, articles: list[Article], progress: Progress) -> _News:
@@ -423,7 +442,7 @@ def _has_judged_classes(training: Training, articles: Sequence[Article]) -> bool
 # --- save ----------------------------------------------------------------------------------------
 
 
-def _filters(recipe: Recipe) -> list[str]:
+def _left_out_of_training(recipe: Recipe) -> list[str]:
     if recipe.as_deployed:
         return ["empty text", f"false rows with a text of {MINIMUM_CHARACTERS} characters or fewer"]
     return [
@@ -432,6 +451,7 @@ def _filters(recipe: Recipe) -> list[str]:
         f"fewer than {MINIMUM_CHARACTERS} characters",
         "exact duplicates but for case and white space",
         "the same content under both labels",
+        *(f"{CATALOGUE[name].what} ({name})" for name in recipe.filters),
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from falsetrue.errors import PolicyError
+from falsetrue.features.languages import UNDETERMINED
 
 
 class Outcome(StrEnum):
@@ -32,8 +33,6 @@ EVEN = 0.5
 DEFAULT_ACTIONS = {Outcome.FALSE: "flag", Outcome.UNSURE: "review", Outcome.REAL: "pass"}
 
 
-#: Code for a text in which no language is recognised (BCP 47).
-UNDETERMINED = "und"
 #: Share of its words that the model must know for a text of no recognised language to pass for a wrong kind of text
 #: rather than for a foreign one.
 MOSTLY_KNOWN = 0.5

@@ -21,6 +21,11 @@ class EstimateRecord(Record, frozen=True, kw_only=True):
     high: float
 
 
+def auc_rank(auc: EstimateRecord | None) -> float:
+    """Sorts the worst AUC first, and what has none last."""
+    return 2.0 if auc is None else auc.value
+
+
 class BinRecord(Record, frozen=True, kw_only=True):
     """Texts whose ``p_real`` lies in one of 15 bins of equal width; empty bins are left out."""
 

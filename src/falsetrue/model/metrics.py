@@ -27,8 +27,11 @@ class Estimate:
     high: float
 
 
-def proportion(successes: int, trials: int) -> Estimate:
-    """A share with its exact interval (Clopper and Pearson, Biometrika 26, 1934); ``trials >= 1``."""
+def proportion(successes: float, trials: int) -> Estimate:
+    """A share with its exact interval (Clopper and Pearson, Biometrika 26, 1934); ``trials >= 1``.
+
+    ``successes`` is a whole number but where trials are clusters that are partly right.
+    """
     tail = (1 - COVERAGE) / 2
     low = float(beta.ppf(tail, successes, trials - successes + 1)) if successes else 0.0
     high = float(beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0

@@ -43,34 +43,36 @@ class Resampled:
     draws: dict[str, Floats]  #: the same, shape (resamples,) or (resamples, k)
     bin_texts: Integers  #: texts in each reliability bin, shape (BINS,)
     clusters: int
-    clusters_of_real: int  #: clusters that hold a real text
+    #: Clusters that hold a text that is asked, of the figures that are shares of texts, by name; as ``values``.
+    units: dict[str, Integers]
 
     def estimate(self, name: str) -> Estimate | None:
         """A figure with its interval; ``None`` where it is not defined."""
-        units = {"accuracy": self.clusters, "false_alarm_rate": self.clusters_of_real}.get(name)
+        units = int(self.units[name][0]) if name in self.units else None
         return interval(float(self.values[name][0]), self.draws[name], units)
 
     def curve(self, name: str) -> list[Estimate | None]:
         """The points of ``risk`` or ``reliability_real`` with their intervals."""
-        return [interval(float(value), self.draws[name][:, at]) for at, value in enumerate(self.values[name])]
+        points = zip(self.values[name].tolist(), self.draws[name].T, self.units[name].tolist(), strict=True)
+        return [interval(value, draws, units) for value, draws, units in points]
 
 
 def interval(value: float, draws: Floats, units: int | None = None) -> Estimate | None:
     """Percentile interval of ``draws``, leaving out NaN; ``None`` where ``value`` is NaN.
 
     It is widened to hold ``value`` where resampling shifts a figure, as it does the calibration error, which
-    noise can only raise. For a share of ``units`` that is 0 or 1, no draw differs: Clopper and
+    noise can only raise. For a share of ``units`` that is 0 or 1, or of which hardly a draw differs, Clopper and
     Pearson's interval is taken instead.
     """
     if not np.isfinite(value):
         return None
-    if units and value in (0.0, 1.0):
-        return proportion(round(value * units), units)
     defined = draws[np.isfinite(draws)]
     if not len(defined):
-        return Estimate(value=value, low=value, high=value)
+        defined = np.array([value])
     tail = 50 * (1 - COVERAGE)
     low, high = np.percentile(defined, [tail, 100 - tail])
+    if units and (value in (0.0, 1.0) or low == high):
+        return proportion(value * units, units)
     return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
@@ -124,8 +126,24 @@ def resample(labels: Labels, p_real: Floats, *, clusters: Integers, seed: int, r
         draws={name: np.concatenate([each[name] for each in drawn]) for name in values},
         bin_texts=np.bincount(_bins(p_real), minlength=BINS),
         clusters=size,
-        clusters_of_real=len(np.unique(cluster[labels == 1])),
+        units=_units(labels, p_real, cluster),
     )
+
+
+def _units(labels: Labels, p_real: Floats, cluster: Integers) -> dict[str, Integers]:
+    """Clusters that hold a text that is asked, by figure; one number, or one for each point of a curve."""
+
+    def count(*asked: NDArray[np.bool_]) -> Integers:
+        return np.array([len(np.unique(cluster[each])) for each in asked], dtype=np.int64)
+
+    bins, sureness = _bins(p_real), _sureness(p_real)
+    answered = np.ceil(COVERAGES * len(labels) - 1e-9).astype(np.int64)
+    return {
+        "accuracy": count(np.ones(len(labels), dtype=bool)),
+        "false_alarm_rate": count(labels == 1),
+        "reliability_real": count(*(bins == number for number in range(BINS))),
+        "risk": count(*(sureness >= least for least in np.sort(sureness)[len(labels) - answered])),
+    }
 
 
 def _draw(clusters: int, texts: int, seed: int, resamples: int) -> Iterator[Floats]:
@@ -293,6 +311,11 @@ def _widest(texts: Floats, right: Floats) -> Floats:
     return np.where(enough, texts, 0).max(axis=1, initial=0)
 
 
+def _sureness(p_real: Floats) -> Floats:
+    """How far from a half; rounded, as 0.9 and 0.1 are equally sure, whatever floating point makes of 0.9 - 0.5."""
+    return np.round(np.abs(p_real - EVEN), 12)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Surest:
     """Texts by how far their probability lies from a half, the surest first."""
@@ -303,8 +326,7 @@ class _Surest:
 
     @classmethod
     def of(cls, labels: Labels, p_real: Floats, cluster: Integers) -> "_Surest":
-        # Rounded: 0.9 and 0.1 are equally sure, whatever floating point makes of 0.9 - 0.5.
-        groups = _Groups.of(-np.round(np.abs(p_real - EVEN), 12))
+        groups = _Groups.of(-_sureness(p_real))
         wrong = ((p_real > EVEN) != (labels == 1))[groups.order]
         return cls(groups=groups, cluster=cluster[groups.order], wrong=wrong.astype(np.float64))
 

@@ -80,6 +80,15 @@ def parse_target(written: str) -> list[Target]:
     return [Target(verdict=each, promise=Promise(promise), value=value) for each in chosen]
 
 
+def is_given(target: Target, share_false: float) -> bool:
+    """Whether saying the verdict of every text would keep the target: it asks for nothing, and proves nothing.
+
+    ``share_false`` in [0, 1] is that of the news in which it is to hold. An alarm rate is never given.
+    """
+    deserving = share_false if target.verdict is Outcome.FALSE else 1 - share_false
+    return target.promise is Promise.PRECISION and deserving >= target.value
+
+
 @dataclass(frozen=True, kw_only=True)
 class Band:
     """What was found for one verdict."""

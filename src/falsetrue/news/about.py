@@ -24,8 +24,15 @@ def read_about(path: str) -> dict[str, About]:
     """The tables of a file, by corpus; raises :class:`InputError` where it cannot be read or holds anything else."""
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        return msgspec.convert(content, dict[str, About])
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {error}") from error
+    return {corpus: _about(f"{path}, [{corpus}]", table) for corpus, table in content.items()}
+
+
+def _about(where: str, table: object) -> About:
+    try:
+        return msgspec.convert(table, About)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {error}") from error

@@ -1,9 +1,11 @@
 """Which articles are fit to learn from. Every drop is counted and reported."""
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 
 from falsetrue.news.article import Article, Label
+from falsetrue.news.filtering import Filters
 
 #: An article with fewer characters than this, title and text joined, says too little.
 MINIMUM_CHARACTERS = 50
@@ -19,21 +21,23 @@ class Dropped:
     duplicate: int = 0  #: same content and label as an earlier row
     conflicting: int = 0  #: same content as an earlier row of the other class; both are left out
     not_drawn: int = 0  #: fit to learn from, but more than were asked for
+    no_article: Counter[str] = field(default_factory=Counter)  #: by the name of the filter that said so
 
     def reasons(self) -> dict[str, int]:
-        """Count by reason, reasons that did not occur included."""
-        return asdict(self)
+        """Count by reason, reasons that did not occur included; filters that matched something by their names."""
+        counts = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "no_article"}
+        return counts | dict(sorted(self.no_article.items()))
 
     def total(self) -> int:
         """All rows left out."""
         return sum(self.reasons().values())
 
 
-def clean(articles: Iterable[Article], dropped: Dropped) -> list[Article]:
+def clean(articles: Iterable[Article], dropped: Dropped, filters: Filters | None = None) -> list[Article]:
     """Keep articles with enough text, once each; what is left out is counted in ``dropped``.
 
-    Articles whose content stands under both labels are left out altogether: keeping either
-    would be a guess.
+    What ``filters`` match is no article. Articles whose content stands under both labels are left out
+    altogether: keeping either would be a guess.
     """
     kept: dict[bytes, Article | None] = {}
     for article in articles:
@@ -41,6 +45,8 @@ def clean(articles: Iterable[Article], dropped: Dropped) -> list[Article]:
             dropped.empty_text += 1
         elif len(article.content.strip()) < MINIMUM_CHARACTERS:
             dropped.too_short += 1
+        elif filters and (name := filters.first(article.content)):
+            dropped.no_article[name] += 1
         else:
             _keep_once(kept, article, dropped)
     return [article for article in kept.values() if article is not None]

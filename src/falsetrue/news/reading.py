@@ -1,13 +1,13 @@
 """◆ News files in: CSV, TSV, JSON Lines and Parquet, one row at a time, each with its line number.
 
-Nothing here holds a whole file in memory. A row that cannot be read is a :class:`Row` with a
-``problem``; who reads decides whether that ends the work (training) or is reported (files to score).
+A CSV or JSON Lines file may be compressed (``.gz``, ``.zst``). Nothing here holds a whole file in memory.
+A row that cannot be read is a :class:`Row` with a ``problem``; who reads decides whether that ends the work
+(training) or is reported (files to score).
 """
 
 import csv
 import sys
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -18,6 +18,7 @@ from typing import IO, Any, TextIO
 import msgspec
 
 from falsetrue.errors import InputError, RowError
+from falsetrue.news.compressed import COMPRESSIONS, compression_of, uncompressed_name, unpack
 
 #: Where a file's name ends -> its format.
 FORMATS = {
@@ -29,11 +30,18 @@ FORMATS = {
 }
 #: Longest line, or quoted CSV field, that is read; in bytes (JSON Lines) or characters (CSV).
 LONGEST_ROW = 64 * 1024 * 1024
+#: Characters of a CSV file read at a time, and lines held longer than they are needed.
+_CSV_BLOCK = 1 << 16
+_CSV_LINES = 1000
 #: Rows of JSON Lines whose keys say which columns there are.
 JSONL_FIRST_ROWS = 100
 #: Rows decoded at a time from a Parquet file, and the bytes that they should not exceed.
-PARQUET_ROWS = 512
-PARQUET_BYTES = 32 * 1024 * 1024
+PARQUET_ROWS = 1024
+PARQUET_BYTES = 8 * 1024 * 1024
+#: Bytes of a column of a Parquet file that are read ahead; without it a whole row group is, however large.
+_PARQUET_BUFFER = 1 << 20
+#: Which rows are wanted, by their number from 0; the others are counted and passed over.
+Wanted = Callable[[int], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,10 +60,11 @@ class Table:
     name: str  #: as the person named it
     columns: list[str]
     rows: Iterator[Row]
-    source: IO[bytes] | None  #: its ``tell()`` is the progress in bytes; ``None`` for Parquet
+    source: IO[bytes] | None  #: its ``tell()`` is the progress in bytes, compressed ones; ``None`` for Parquet
     size: int | None  #: bytes, or rows in Parquet; ``None`` where unknown (standard input)
     delimiter: str | None = None  #: of a CSV file
     types: dict[str, Any] = field(default_factory=dict)  #: Arrow types by column, of a Parquet file
+    parquet: Any = None  #: the ``pyarrow.parquet.ParquetFile``, of a Parquet file
 
     def require(self, column: str) -> None:
         """Raise :class:`InputError` naming the columns there are, if ``column`` is not one of them."""
@@ -66,35 +75,47 @@ class Table:
 
 def format_of(path: str) -> str:
     """The format of a file by its name; raises :class:`InputError` naming those that are read."""
-    found = FORMATS.get(Path(path).suffix.lower())
+    found = FORMATS.get(Path(uncompressed_name(path)).suffix.lower())
     if found is None:
-        raise InputError(f"{path}: the name must end in one of {', '.join(FORMATS)}")
+        ends = f"{', '.join(FORMATS)}, but for .parquet also with {' or '.join(COMPRESSIONS)} behind it"
+        raise InputError(f"{path}: the name must end in one of {ends}")
+    if found == "parquet" and compression_of(path):
+        raise InputError(f"{path}: Parquet is compressed in itself; unpack the file, or write one whose name ends so")
     return found
 
 
 @contextmanager
-def open_table(path: str, *, format_name: str | None = None, delimiter: str | None = None) -> Iterator[Table]:
+def open_table(
+    path: str, *, format_name: str | None = None, delimiter: str | None = None, wanted: Wanted | None = None
+) -> Iterator[Table]:
     """Open a news file by name (``-`` is standard input, which needs ``format_name``).
 
-    The CSV delimiter is the one of ``, ; TAB |`` that the header has most of, unless given.
-    Raises :class:`InputError` where the file is missing, empty or not of its format.
+    The CSV delimiter is the one of ``, ; TAB |`` that the header has most of, unless given. ``rows`` are
+    the ``wanted`` ones; nothing: all (of Parquet, always all). Raises :class:`InputError` where the file
+    is missing, empty or not of its format.
     """
+    wanted = wanted or _all
     format_name = format_name or format_of(path)
     if format_name == "parquet":
         yield _open_parquet(path)
         return
     with _open_bytes(path) as source:
         size = None if path == "-" else Path(path).stat().st_size
+        content = unpack(path, source)
         if format_name == "jsonl":
-            columns, rows = _open_jsonl(path, source)
+            columns, rows = _open_jsonl(path, content, wanted)
             yield Table(name=path, columns=columns, rows=rows, source=source, size=size)
             return
-        text = TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        text = TextIOWrapper(content, encoding="utf-8-sig", errors="surrogateescape", newline="")
         try:
-            delimiter, columns, rows = _open_csv(path, text, delimiter)
+            delimiter, columns, rows = _open_csv(path, text, delimiter, wanted)
             yield Table(name=path, columns=columns, rows=rows, source=source, size=size, delimiter=delimiter)
         finally:
             text.detach()  # else it would close the source, which may be standard input
+
+
+def _all(_number: int) -> bool:
+    return True
 
 
 @contextmanager
@@ -114,47 +135,41 @@ def _open_bytes(path: str) -> Iterator[IO[bytes]]:
 
 
 class _Lines:
-    """The lines of a CSV file, which remembers those of the record being read so that they can be given back."""
+    """The lines of a CSV file, given out by blocks; those of the record being read can be given out again."""
 
-    def __init__(self, source: Iterator[str]) -> None:
+    def __init__(self, source: TextIO, first: str) -> None:
         self._source = source
-        self._given_back: deque[str] = deque()
-        self._record: list[str] = []
-        self._last = 0  # number of the last line given out
+        self._held = [first]  # the lines from the record's first to the end of the block
+        self._begin = 1  # number of the first of them
 
-    def __iter__(self) -> Iterator[str]:
-        return self
+    def read_from(self, line: int) -> Iterator[str]:
+        """All lines from one that is held."""
+        return chain.from_iterable(self._blocks(line))
 
-    def __next__(self) -> str:
-        line = self._given_back.popleft() if self._given_back else next(self._source)
-        self._last += 1
-        self._record.append(line)
-        return line
+    def _blocks(self, line: int) -> Iterator[list[str]]:
+        yield self._held[line - self._begin :]
+        while block := self._source.readlines(_CSV_BLOCK):
+            self._held += block
+            yield block
 
-    def begin_record(self) -> int:
-        """Forget the record before; returns the number of the line that comes next."""
-        self._record = []
-        return self._last + 1
-
-    def give_back(self) -> bool:
-        """Give back all lines of the record but its first; whether there were any."""
-        rest = self._record[1:]
-        self._given_back.extendleft(reversed(rest))
-        self._last -= len(rest)
-        return bool(rest)
+    def forget_before(self, line: int) -> None:
+        """Hold the lines from this one only; cheap enough for every record."""
+        if line - self._begin > _CSV_LINES:
+            del self._held[: line - self._begin]
+            self._begin = line
 
 
-def _open_csv(name: str, source: TextIO, delimiter: str | None) -> tuple[str, list[str], Iterator[Row]]:
+def _open_csv(name: str, source: TextIO, delimiter: str | None, wanted: Wanted) -> tuple[str, list[str], Iterator[Row]]:
     csv.field_size_limit(LONGEST_ROW)
     first = next(source, "")
     if not first.strip():
         raise InputError(f"{name}: the file is empty" if not first else f"{name}, line 1: the header is blank")
     if problem := _not_utf8([first]):
         raise RowError(name, 1, problem)
-    lines = _Lines(chain([first], source))
+    lines = _Lines(source, first)
     # Strict: a quote that is not closed would otherwise swallow the rest of the file without a word.
     delimiter = delimiter or max(",;\t|", key=first.count)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines.read_from(1), delimiter=delimiter, strict=True)
     try:
         columns = [column.strip() for column in next(reader)]
     except csv.Error as error:
@@ -162,38 +177,41 @@ def _open_csv(name: str, source: TextIO, delimiter: str | None) -> tuple[str, li
     twice = {column for column in columns if columns.count(column) > 1}
     if twice:
         raise RowError(name, 1, f"the column {min(twice)!r} stands twice in the header")
-    return delimiter, columns, _csv_rows(lines, reader, columns)
+    return delimiter, columns, _csv_rows(lines, reader, columns, wanted)
 
 
-def _csv_rows(lines: _Lines, reader: Iterator[list[str]], columns: list[str]) -> Iterator[Row]:
+def _csv_rows(lines: _Lines, reader: Any, columns: list[str], wanted: Wanted) -> Iterator[Row]:
     """A record that runs over several lines and ends badly costs its first line only: the next one begins anew."""
+    number = before = 0  # rows so far; lines before those that the reader counts
     while True:
-        line = lines.begin_record()
+        line = before + reader.line_num + 1
+        lines.forget_before(line)
+        problem = None
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            lines.give_back()
-            yield Row(line=line, values={}, problem=f"not readable as CSV; look at its quotes ({error})")
-            continue
-        if fields:
-            yield _csv_row(line, fields, lines, columns)
-
-
-def _csv_row(line: int, fields: list[str], lines: _Lines, columns: list[str]) -> Row:
-    if len(fields) == len(columns):
-        problem = _not_utf8(fields)
-        return Row(line=line, values={} if problem else dict(zip(columns, fields, strict=True)), problem=problem)
-    problem = f"{len(fields)} fields where the header has {len(columns)}"
-    if lines.give_back():
-        problem += "; look at its quotes"
-    return Row(line=line, values={}, problem=problem)
+            problem = f"not readable as CSV; look at its quotes ({error})"
+        else:
+            if not fields:
+                continue
+            if len(fields) != len(columns):
+                problem = f"{len(fields)} fields where the header has {len(columns)}"
+        if problem and before + reader.line_num > line:
+            problem += "" if "quotes" in problem else "; look at its quotes"
+            reader, before = csv.reader(lines.read_from(line + 1), reader.dialect), line
+        if wanted(number):
+            problem = problem or _not_utf8(fields)
+            yield Row(line=line, values={} if problem else dict(zip(columns, fields, strict=True)), problem=problem)
+        number += 1
 
 
 def _not_utf8(fields: list[str]) -> str | None:
     """Name the first byte that ``surrogateescape`` had to carry, with what to do."""
     for value in fields:
+        if value.isascii():
+            continue
         try:
             value.encode()
         except UnicodeEncodeError as error:
@@ -208,28 +226,32 @@ def _not_utf8(fields: list[str]) -> str | None:
 # --- JSON Lines ------------------------------------------------------------------------------
 
 
-def _open_jsonl(name: str, source: IO[bytes]) -> tuple[list[str], Iterator[Row]]:
-    """Columns are the keys of the first rows, in the order in which they first appear."""
-    rows = _jsonl_rows(source)
+def _open_jsonl(name: str, source: IO[bytes], wanted: Wanted) -> tuple[list[str], Iterator[Row]]:
+    """Columns are the keys of the first rows, in the order in which they first appear, whichever are wanted."""
+    rows = _jsonl_rows(source, lambda number: number < JSONL_FIRST_ROWS or wanted(number))
     first = list(islice(rows, JSONL_FIRST_ROWS))
     if not first:
         raise InputError(f"{name}: the file is empty")
     columns = list(dict.fromkeys(key for row in first for key in row.values))
     if not columns:
         raise RowError(name, first[0].line, first[0].problem or "an object without a key")
-    return columns, chain(first, rows)
+    return columns, chain((row for number, row in enumerate(first) if wanted(number)), rows)
 
 
-def _jsonl_rows(source: IO[bytes]) -> Iterator[Row]:
-    line = 0
-    while raw := source.readline(LONGEST_ROW + 1):
-        line += 1
-        if len(raw) > LONGEST_ROW:
-            while raw and not raw.endswith(b"\n"):
-                raw = source.readline(LONGEST_ROW)
-            yield Row(line=line, values={}, problem=f"longer than {LONGEST_ROW} bytes")
-        elif stripped := raw.removeprefix(b"\xef\xbb\xbf").strip():
-            yield _jsonl_row(line, stripped)
+def _jsonl_rows(source: IO[bytes], wanted: Wanted) -> Iterator[Row]:
+    number = 0
+    for line, raw in enumerate(iter(lambda: source.readline(LONGEST_ROW + 1), b""), start=1):
+        too_long = len(raw) > LONGEST_ROW
+        rest = raw
+        while too_long and rest and not rest.endswith(b"\n"):
+            rest = source.readline(LONGEST_ROW)
+        stripped = raw.removeprefix(b"\xef\xbb\xbf").strip()
+        if not too_long and not stripped:
+            continue
+        if wanted(number):
+            problem = f"longer than {LONGEST_ROW} bytes"
+            yield Row(line=line, values={}, problem=problem) if too_long else _jsonl_row(line, stripped)
+        number += 1
 
 
 def _jsonl_row(line: int, raw: bytes) -> Row:
@@ -259,7 +281,8 @@ def _open_parquet(path: str) -> Table:
     if path == "-":
         raise InputError("Parquet cannot be read from standard input: it is read from its end; name a file")
     try:
-        file = pyarrow.parquet.ParquetFile(path)
+        # A pyarrow that reads ahead by row groups, or has no buffer, holds a whole one: gigabytes, often.
+        file = pyarrow.parquet.ParquetFile(path, buffer_size=_PARQUET_BUFFER, pre_buffer=False)
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror or 'not a readable file'})") from error
     except pyarrow.ArrowException as error:
@@ -271,23 +294,83 @@ def _open_parquet(path: str) -> Table:
         source=None,
         size=file.metadata.num_rows,
         types={field.name: _plain_type(field.type) for field in file.schema_arrow},
+        parquet=file,
     )
 
 
 def _parquet_rows(path: str, file: Any) -> Iterator[Row]:
+    for line, batch in parquet_batches(path, file):
+        columns = {name: values_of(batch.column(name)) for name in batch.schema.names}
+        problems = not_utf8_rows(batch)
+        for at in range(batch.num_rows):
+            values = {} if at in problems else {name: values[at] for name, values in columns.items()}
+            yield Row(line=line + at, values=values, problem=problems.get(at))
+
+
+def parquet_batches(
+    path: str, file: Any, *, columns: list[str] | None = None, begin: int = 0, end: int | None = None
+) -> Iterator[tuple[int, Any]]:
+    """Rows ``begin`` to ``end`` (from 0) of a ``ParquetFile`` as Arrow record batches, each with its first line.
+
+    Where one batch ends does not depend on ``begin``. Nothing is repeated by reference in them.
+    Raises :class:`RowError` where the file is damaged.
+    """
     import pyarrow  # noqa: PLC0415
 
+    end = file.metadata.num_rows if end is None else end
     groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
     widest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=1)
-    line = 0
+    size = max(1, min(PARQUET_ROWS, PARQUET_BYTES // max(1, widest)))
+    at = 0
     try:
-        for batch in file.iter_batches(batch_size=max(1, min(PARQUET_ROWS, PARQUET_BYTES // max(1, widest)))):
-            columns = {name: _values(batch.column(name)) for name in batch.schema.names}
-            for at in range(batch.num_rows):
-                line += 1
-                yield Row(line=line, values={name: values[at] for name, values in columns.items()})
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise RowError(path, line + 1, "the Parquet data cannot be read from here on; the file is damaged") from error
+        for index, group in enumerate(groups):
+            group_end = at + group.num_rows
+            if begin < group_end and at < end:
+                for batch in file.iter_batches(batch_size=size, row_groups=[index], columns=columns):
+                    first, last = max(begin - at, 0), min(end - at, batch.num_rows)
+                    if first < last:
+                        yield at + first + 1, _without_references(batch.slice(first, last - first))
+                    at += batch.num_rows
+                    if at >= end:
+                        return
+            at = group_end
+    except (pyarrow.ArrowException, OSError) as error:
+        raise RowError(path, at + 1, "the Parquet data cannot be read from here on; the file is damaged") from error
+
+
+def _without_references(batch: Any) -> Any:
+    import pyarrow  # noqa: PLC0415
+
+    columns = [
+        column.dictionary_decode() if pyarrow.types.is_dictionary(column.type) else column for column in batch.columns
+    ]
+    return pyarrow.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def not_utf8_rows(batch: Any) -> dict[int, str]:
+    """What is wrong with the rows of a record batch whose text is not UTF-8, by their number from 0."""
+    import pyarrow  # noqa: PLC0415
+
+    problems: dict[int, str] = {}
+    for column in batch.columns:
+        if not is_text(column.type):
+            continue
+        try:
+            column.validate(full=True)
+        except pyarrow.ArrowInvalid:
+            binary = pyarrow.large_binary() if pyarrow.types.is_large_string(column.type) else pyarrow.binary()
+            for at, value in enumerate(column.cast(binary).to_pylist()):
+                problem = value and _not_utf8([value.decode("utf-8", "surrogateescape")])
+                if problem:
+                    problems.setdefault(at, problem.partition(";")[0])
+    return problems
+
+
+def is_text(kind: Any) -> bool:
+    """Whether an Arrow type is one of the two of text that is stored in one piece."""
+    import pyarrow  # noqa: PLC0415
+
+    return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
 
 
 def _plain_type(kind: Any) -> Any:
@@ -296,18 +379,32 @@ def _plain_type(kind: Any) -> Any:
     return kind.value_type if pyarrow.types.is_dictionary(kind) else kind
 
 
-def _values(column: Any) -> list[Any]:
+def values_of(column: Any) -> list[Any]:
     """Text, numbers and booleans as Python has them; anything else stays an Arrow scalar, which Python may not have."""
     import pyarrow  # noqa: PLC0415
 
-    if pyarrow.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     kind = column.type
-    plain = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_integer)
-    if any(is_kind(kind) for is_kind in (*plain, pyarrow.types.is_floating, pyarrow.types.is_boolean)):
+    if is_text(kind):
+        return _texts_of(column)
+    plain = (pyarrow.types.is_integer, pyarrow.types.is_floating, pyarrow.types.is_boolean)
+    if any(is_kind(kind) for is_kind in plain):
         values: list[Any] = column.to_pylist()
         return values
     return [scalar if scalar.is_valid else None for scalar in column]
+
+
+def _texts_of(column: Any) -> list[str | None]:
+    """``None`` also for what is not UTF-8."""
+    try:
+        texts: list[str | None] = column.to_pylist()
+    except UnicodeDecodeError:
+        texts = []
+        for scalar in column:
+            try:
+                texts.append(scalar.as_py())
+            except UnicodeDecodeError:
+                texts.append(None)
+    return texts
 
 
 def text_value(row: Row, column: str) -> str | None:

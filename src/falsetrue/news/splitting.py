@@ -111,8 +111,7 @@ def balanced_positions(articles: Sequence[Article], seed: int) -> Positions:
     generator = np.random.default_rng(seed)
     labels = np.array([int(article.label) for article in articles], dtype=np.int64)
     kept = []
-    for positions in positions_by_corpus(articles).values():
-        at = np.array(positions, dtype=np.int64)
+    for at in positions_by(article.corpus for article in articles).values():
         classes = [at[labels[at] == label] for label in Label]
         fewest = min(map(len, classes))
         kept += [generator.permutation(positions)[:fewest] for positions in classes]
@@ -213,7 +212,8 @@ def later_in_time(articles: Sequence[Article], days: Sequence[date | None], dupl
     held_out: list[int] = []
     first_day: dict[str, date] = {}
     skipped: dict[str, str] = {}
-    for corpus, positions in positions_by_corpus(articles).items():
+    for corpus, found in positions_by(article.corpus for article in articles).items():
+        positions = found.tolist()
         if reason := _not_by_time(positions, articles, days):
             skipped[corpus] = reason
             continue
@@ -235,12 +235,12 @@ def later_in_time(articles: Sequence[Article], days: Sequence[date | None], dupl
     )
 
 
-def positions_by_corpus(articles: Iterable[Article]) -> dict[str, list[int]]:
-    """Where the articles of each corpus stand, corpora in the order in which they come."""
+def positions_by(keys: Iterable[str]) -> dict[str, Positions]:
+    """Where each key stands, ascending; keys in the order in which they come."""
     positions: dict[str, list[int]] = {}
-    for position, article in enumerate(articles):
-        positions.setdefault(article.corpus, []).append(position)
-    return positions
+    for position, key in enumerate(keys):
+        positions.setdefault(key, []).append(position)
+    return {key: np.array(found, dtype=np.int64) for key, found in positions.items()}
 
 
 def _not_by_time(positions: Sequence[int], articles: Sequence[Article], days: Sequence[date | None]) -> str | None:
@@ -288,7 +288,7 @@ def corpus_families(
     :data:`SHARED_SHARE` near duplicates in the other. Raises :class:`InputError` for a name that is none of
     the corpora.
     """
-    positions = positions_by_corpus(articles)
+    positions = positions_by(article.corpus for article in articles)
     groups = {corpus: set(duplicates[at].tolist()) for corpus, at in positions.items()}
     family = {corpus: {corpus} for corpus in positions}
     for names in given:
@@ -314,7 +314,7 @@ def leave_one_corpus_out_splits(
     articles: Sequence[Article], families: Iterable[Sequence[str]], duplicates: Positions
 ) -> list[LeftOut]:
     """For each family, its articles held out and all others to fit on, less near duplicates of the family's."""
-    positions = {corpus: np.array(at, dtype=np.int64) for corpus, at in positions_by_corpus(articles).items()}
+    positions = positions_by(article.corpus for article in articles)
     everything = np.arange(len(articles))
     splits = []
     for family in families:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from falsetrue.news.leaks.findings import Audit, CorpusAudit, Finding
+from falsetrue.news.leaks.findings import Audit, CorpusAudit, DatesFound, Finding
 from falsetrue.report.charts import PairRow, pair_bars
 from falsetrue.report.page import NOTHING, note, render, table
 
@@ -44,11 +44,12 @@ def audit_page(audit: Audit, generated: str) -> str:
 
 def _key(audit: Audit) -> Markup:
     seen = sum(each.seen_by_default_features for each in audit.findings)
+    gone = sum(each.after is not None and not each.after.is_leak for each in audit.findings)
     boxes = {
         "findings": f"{len(audit.findings):,}",
         "that the default features can see": f"{seen:,}",
         "features tested": f"{sum(corpus.candidates for corpus in audit.corpora):,}",
-        "masks that remedy some": f"{len(audit.masks)}",
+        "that masks and filters take away": f"{gone:,}",
     }
     if audit.across_split is not None:
         boxes["articles with copies across the split"] = f"{audit.across_split:,}"
@@ -63,7 +64,8 @@ def _reading() -> tuple[str, str]:
         "A finding tells the classes of this collection apart without being the news itself. It says nothing of truth, "
         "and a model that learns it will be wrong elsewhere.",
         "Each was searched for on one half of the articles, corrected for all features tested, and found again on the "
-        "other half; shares and AUC are of that other half. What is not found may still be there.",
+        "other half; shares and AUC are of that other half. The AUC after is of the same thing once all masks are laid "
+        "over the texts and what a filter matches is left out. What is not found may still be there.",
     )
 
 
@@ -80,6 +82,8 @@ def _corpus(corpus: CorpusAudit, findings: Sequence[Finding]) -> list[Markup]:
             "articles whose source always has one label",
             NOTHING if corpus.one_source_one_label is None else f"{corpus.one_source_one_label:.1%}",
         ],
+        ["dates that cannot be used", NOTHING if corpus.dates is None else _dates(corpus.dates)],
+        *([f"no article: {name}", f"{count:,}"] for name, count in corpus.no_article.items()),
     ]
     parts = [Markup("<h2>{}</h2>").format(corpus.corpus)]
     parts += [note(corpus.note)] if corpus.note else []
@@ -87,35 +91,44 @@ def _corpus(corpus: CorpusAudit, findings: Sequence[Finding]) -> list[Markup]:
     return [*parts, table("What was looked at", ["", ""], rows)]
 
 
+def _dates(dates: DatesFound) -> str:
+    return (
+        f"{dates.unusable:,} of {dates.usable + dates.unusable:,} (unreadable {dates.unreadable:,}, "
+        f"ambiguous {dates.ambiguous:,}, absurd {dates.absurd:,})"
+    )
+
+
 def _findings(findings: Sequence[Finding], where: str) -> list[Markup]:
     drawn = [
         PairRow(name=f"{each.where}: {each.name}", one=each.share_real, two=each.share_false)
-        for each in findings[:_DRAWN]
-    ]
+        for each in findings
+        if each.kind != "sign_flip"  # its shares are of one of the corpora only
+    ][:_DRAWN]
     chart = pair_bars(
         drawn,
         names=("share of real articles", "share of false articles"),
         title=f"Shares that have it, {where}",
         description="The worst findings first. Of a measure: shares above the value that tells the classes apart best.",
     )
-    headings = ["what", "where", "kind", "AUC alone", "real", "false", "sign of", "p", "examples", "what to do"]
-    return [
-        chart,
-        table(f"Findings, {where}", headings, [_row(each) for each in findings], text_columns=(0, 1, 2, 6, 8, 9)),
-    ]
+    headings = ["what", "where", "kind", "AUC alone", "AUC after", "real", "false", "sign of", "p", "examples"]
+    rows = [_row(each) for each in findings]
+    shown = table(f"Findings, {where}", [*headings, "what to do"], rows, text_columns=(0, 1, 2, 7, 9, 10))
+    return [chart, shown] if drawn else [shown]
 
 
 def _row(finding: Finding) -> list[str | Markup]:
     also = Markup("<br><small>also: {}</small>").format(", ".join(finding.also)) if finding.also else ""
+    is_flip = finding.kind == "sign_flip"
     examples = Markup("<br>").join(finding.examples) if finding.examples else NOTHING
     return [
         Markup("{}{}").format(finding.name, also),
         finding.where,
         KINDS[finding.kind],
         f"{finding.auc:.3f}",
-        f"{finding.share_real:.1%}",
-        f"{finding.share_false:.1%}",
-        finding.direction,
+        NOTHING if finding.after is None else f"{finding.after.auc:.3f}",
+        NOTHING if is_flip else f"{finding.share_real:.1%}",
+        NOTHING if is_flip else f"{finding.share_false:.1%}",
+        NOTHING if is_flip else finding.direction,
         f"{finding.p_value:.1g}" if finding.p_value > 1e-99 else "<1e-99",  # noqa: PLR2004 - a p-value
         examples,
         finding.remedy.says,

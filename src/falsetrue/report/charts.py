@@ -5,6 +5,7 @@ colour vision, and drawn differently besides), so that a chart follows the theme
 """
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,9 +14,15 @@ from markupsafe import Markup
 
 from falsetrue.report.page import NOTHING, table
 
-#: Width of every chart in its own units; it scales with the page.
-_WIDTH = 560
-_ROW = 22
+#: Width of every chart in its own units; it scales with the page. Narrow, so that letters of 11 units can be read where
+#: a chart is as wide as a telephone, or as half a sheet of A4.
+_WIDTH = 400
+#: Between the series of a row, and the least between rows: a name may take two lines.
+_STEP, _LEAST_ROW = 22, 30
+#: Characters of a name that stand on a line beside a row, and below the chart.
+_BESIDE, _BELOW = 22, 50
+#: The number of texts in a bin is left out where less room than this is left of the one before.
+_COUNT_ROOM = 26
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +34,8 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        """To three places; the ends of the interval stay on one line."""
+        return f"{self.value:.3f} [{self.low:.3f},\N{NO-BREAK SPACE}{self.high:.3f}]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,36 +94,39 @@ class _Frame:
 
 def reliability(points: Sequence[ReliabilityPoint], *, title: str, description: str) -> Markup:
     """Share found against probability said, one point a bin with its interval, and how many texts each bin holds."""
-    frame = _Frame(left=52, top=12, width=480, height=330)
-    counts = _Frame(left=52, top=366, width=480, height=56, y_high=max((point.count for point in points), default=1))
+    frame = _Frame(left=46, top=12, width=340, height=260)
+    counts = _Frame(left=46, top=300, width=340, height=48, y_high=max((point.count for point in points), default=1))
     parts = [
         _grid(frame, _ticks(0, 1), _ticks(0, 1)),
         _line("ideal", [(frame.x(0), frame.y(0)), (frame.x(1), frame.y(1))]),
     ]
+    labelled = 0.0
     for point in points:
         x = frame.x(point.mean)
         parts.append(_line("one whisker", [(x, frame.y(point.share.low)), (x, frame.y(point.share.high))]))
         parts.append(_dot(x, frame.y(point.share.value)))
         bar = counts.y(point.count)
-        parts.append(_rectangle("count", x - 8, bar, 16, counts.top + counts.height - bar))
-        parts.append(_text(x, counts.top + counts.height + 14, f"{point.count:,}", anchor="middle", small=True))
-    parts.append(_line("axis", [(52, 422), (532, 422)]))
+        parts.append(_rectangle("count", x - 6, bar, 12, counts.top + counts.height - bar))
+        if x - labelled >= _COUNT_ROOM:
+            parts.append(_text(x, counts.top + counts.height + 13, _compact(point.count), anchor="middle", small=True))
+            labelled = x
+    parts.append(_line("axis", [(46, 348), (386, 348)]))
     parts += [
-        _text(292, 454, "probability said (points), texts in the bin (bars)", anchor="middle", label=True),
-        _text(14, 177, "share found", anchor="middle", label=True, turned=True),
+        _text(216, 382, "probability said (points), texts in the bin (bars)", anchor="middle", label=True),
+        _text(12, 142, "share found", anchor="middle", label=True, turned=True),
     ]
     rows = [[f"{point.mean:.3f}", str(point.share), f"{point.count:,}"] for point in points]
     numbers = table("Each bin", ["mean probability", "share found [95 %]", "texts"], rows)
-    return _figure(title, description, _svg(parts, 464, title, description), numbers)
+    return _figure(title, description, _svg(parts, 390, title, description), numbers)
 
 
 def risk_coverage(points: Sequence[CurvePoint], *, title: str, description: str) -> Markup:
     """Share of wrong answers among the surest texts, against the share of texts answered, with its band."""
     frame = _Frame(
-        left=52,
+        left=46,
         top=12,
-        width=480,
-        height=330,
+        width=340,
+        height=260,
         y_high=_round_up(max((p.y.high for p in points), default=1), at_least=0.05),
     )
     band = [(frame.x(p.x), frame.y(p.y.high)) for p in points]
@@ -124,12 +135,12 @@ def risk_coverage(points: Sequence[CurvePoint], *, title: str, description: str)
         _grid(frame, _ticks(0, 1), _ticks(0, frame.y_high)),
         Markup('<polygon class="one band" points="{}"/>').format(_path(band)),
         _line("one line", [(frame.x(p.x), frame.y(p.y.value)) for p in points]),
-        _text(292, 386, "share of texts answered, the surest first", anchor="middle", label=True),
-        _text(14, 177, "share of answers that are wrong", anchor="middle", label=True, turned=True),
+        _text(216, 310, "share of texts answered, the surest first", anchor="middle", label=True),
+        _text(12, 142, "share of answers that are wrong", anchor="middle", label=True, turned=True),
     ]
     rows = [[f"{point.x:.0%}", str(point.y)] for point in points[:: max(1, math.ceil(len(points) / 12))]]
     numbers = table("Along the curve", ["answered", "wrong [95 %]"], rows)
-    return _figure(title, description, _svg(parts, 396, title, description), numbers)
+    return _figure(title, description, _svg(parts, 318, title, description), numbers)
 
 
 def forest(
@@ -147,17 +158,17 @@ def forest(
     estimate stand last, without a mark.
     """
     ordered = sorted(rows, key=lambda row: _worst_first(row, best_is_high=best_is_high))
-    height = len(ordered) * _ROW * max(1, len(series))
+    row_height = max(_LEAST_ROW, _STEP * len(series))
+    height = len(ordered) * row_height
     low, high = _range(ordered, reference)
-    frame = _Frame(left=190, top=16, width=350, height=height, x_low=low, x_high=high)
+    frame = _Frame(left=150, top=16, width=234, height=height, x_low=low, x_high=high)
     parts = [_grid(frame, _ticks(low, high), ())]
     if reference is not None:
         parts.append(_line("ideal", [(frame.x(reference), 8), (frame.x(reference), frame.top + height)]))
     for at, row in enumerate(ordered):
-        parts += _forest_row(frame, row, frame.top + (at + 0.5) * _ROW * len(series), len(series))
-    if len(series) > 1:
-        parts += _key(series, height + 52)
-    drawing = _svg(parts, height + (66 if len(series) > 1 else 44), title, description)
+        parts += _forest_row(frame, row, frame.top + (at + 0.5) * row_height, len(series))
+    parts += _key(series, height + 56) if len(series) > 1 else []
+    drawing = _svg(parts, height + (82 if len(series) > 1 else 44), title, description)
     numbers = [[row.name, *(str(each) if each else NOTHING for each in row.estimates)] for row in ordered]
     return _figure(
         title, description, drawing, table("Each row", ["", *(f"{name} [95 %]" for name in series)], numbers)
@@ -166,16 +177,16 @@ def forest(
 
 def pair_bars(rows: Sequence[PairRow], *, names: tuple[str, str], title: str, description: str) -> Markup:
     """Two horizontal bars a row, for shares in [0, 1] of two groups; the first is filled, the second drawn lighter."""
-    height = len(rows) * 30
-    frame = _Frame(left=210, top=16, width=330, height=height)
+    height = len(rows) * _LEAST_ROW
+    frame = _Frame(left=150, top=16, width=234, height=height)
     parts = [_grid(frame, _ticks(0, 1), ())]
     for at, row in enumerate(rows):
-        top = frame.top + at * 30 + 4
-        parts.append(_text(200, top + 15, _shorten(row.name, 32), anchor="end", label=True))
+        top = frame.top + at * _LEAST_ROW + 4
+        parts.append(_name_beside(frame, top + 11, row.name))
         for offset, kind, share in ((0, "one", row.one), (11, "two", row.two)):
             parts.append(_rectangle(f"{kind} bar", frame.left, top + offset, frame.width * share, 10))
-    parts += _key(names, height + 52)
-    drawing = _svg(parts, height + 66, title, description)
+    parts += _key(names, height + 56)
+    drawing = _svg(parts, height + 82, title, description)
     numbers = [[row.name, f"{row.one:.1%}", f"{row.two:.1%}"] for row in rows]
     return _figure(title, description, drawing, table("Each row", ["", *names], numbers))
 
@@ -185,7 +196,7 @@ def histogram(
 ) -> Markup:
     """How many values lie between the edges (ascending, one more than counts), for one or two series."""
     top = max((count for each in counts for count in each), default=1) or 1
-    frame = _Frame(left=52, top=12, width=480, height=240, x_low=edges[0], x_high=edges[-1], y_high=_round_up(top))
+    frame = _Frame(left=46, top=12, width=340, height=200, x_low=edges[0], x_high=edges[-1], y_high=_round_up(top))
     parts = [_grid(frame, _ticks(edges[0], edges[-1]), _ticks(0, frame.y_high))]
     for kind, each in zip(("one", "two"), counts, strict=False):
         for low, high, count in zip(edges[:-1], edges[1:], each, strict=True):
@@ -193,12 +204,12 @@ def histogram(
             left = frame.x(low) + (share if kind == "two" else 0)
             parts.append(_rectangle(f"{kind} bar", left + 1, frame.y(count), share - 2, frame.y(0) - frame.y(count)))
     if len(series) > 1:
-        parts += _key(series, 296)
+        parts += _key(series, 256)
     rows = [
         [f"{low:g} to {high:g}", *(f"{each[at]:,}" for each in counts)]
         for at, (low, high) in enumerate(pairwise(edges))
     ]
-    drawing = _svg(parts, 306 if len(series) > 1 else 286, title, description)
+    drawing = _svg(parts, 282 if len(series) > 1 else 240, title, description)
     return _figure(title, description, drawing, table("Each bar", ["from, to", *series], rows))
 
 
@@ -223,23 +234,34 @@ def _range(rows: Sequence[ForestRow], reference: float | None) -> tuple[float, f
 
 
 def _forest_row(frame: _Frame, row: ForestRow, middle: float, series: int) -> list[Markup]:
-    parts = [_text(frame.left - 10, middle + 4, _shorten(row.name, 28), anchor="end", label=True)]
+    parts = [_name_beside(frame, middle, row.name)]
     for number, estimate in enumerate(row.estimates[:series]):
-        kind, y = ("one", "two")[number], middle + (number - (series - 1) / 2) * _ROW * 0.6
+        kind, y = ("one", "two")[number], middle + (number - (series - 1) / 2) * _STEP * 0.6
         if estimate is not None:
             parts.append(_line(f"{kind} whisker", [(frame.x(estimate.low), y), (frame.x(estimate.high), y)]))
             parts.append(_dot(frame.x(estimate.value), y) if kind == "one" else _square(frame.x(estimate.value), y))
     return parts
 
 
-def _key(names: Sequence[str], y: float) -> list[Markup]:
-    """Which mark is which series."""
-    return [
-        _dot(60, y - 4),
-        _text(70, y, _shorten(names[0], 34), label=True),
-        _square(300, y - 4),
-        _text(310, y, _shorten(names[1], 34), label=True),
+def _name_beside(frame: _Frame, middle: float, name: str) -> Markup:
+    """The name of a row left of it, on two lines at most; in full for whoever points at it."""
+    lines = textwrap.wrap(name, _BESIDE)[:2]
+    kept = " ".join(lines)
+    if len(kept) < len(" ".join(name.split())) - 1:
+        lines[-1] = lines[-1][: _BESIDE - 1] + "…"
+    top = middle + 4 - 6.5 * (len(lines) - 1)
+    texts = [
+        _text(frame.left - 10, top + 13 * at, line, anchor="end", label=True, full=name)
+        for at, line in enumerate(lines)
     ]
+    return Markup("").join(texts)
+
+
+def _key(names: Sequence[str], y: float) -> list[Markup]:
+    """Which mark is which series, a line each."""
+    marks = (_dot(20, y - 4), _square(20, y + 14))
+    texts = [_text(30, y + 18 * at, _shorten(name, _BELOW), label=True, full=name) for at, name in enumerate(names[:2])]
+    return [*marks, *texts]
 
 
 def _grid(frame: _Frame, across: Sequence[float], up: Sequence[float]) -> Markup:
@@ -273,6 +295,14 @@ def _round_up(value: float, at_least: float = 1e-3) -> float:
     value = max(value, at_least)
     step = _step(value)
     return math.ceil(value / step - 1e-9) * step
+
+
+def _compact(count: int) -> str:
+    """A number in four characters at most."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{unit}" if count < 9.95 * size else f"{count / size:.0f}{unit}"
+    return str(count)
 
 
 def _shorten(name: str, longest: int) -> str:
@@ -310,11 +340,14 @@ def _text(
     label: bool = False,
     small: bool = False,
     turned: bool = False,
+    full: str = "",
 ) -> Markup:
+    """``full`` is what is shown to whoever points at a text that says less."""
     kind = " ".join(name for name, wanted in (("label", label), ("small", small)) if wanted)
     transform = Markup(' transform="rotate(-90 {:.1f} {:.1f})"').format(x, y) if turned else Markup("")
-    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}</text>').format(
-        kind, x, y, anchor, transform, text
+    hint = Markup("<title>{}</title>").format(full) if full not in ("", text) else Markup("")
+    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}{}</text>').format(
+        kind, x, y, anchor, transform, hint, text
     )
 
 

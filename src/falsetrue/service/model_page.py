@@ -7,7 +7,7 @@ from itertools import chain
 
 from falsetrue.bundle.card import worst_first
 from falsetrue.bundle.manifest import EvaluationRecord, LeakRecord, Manifest
-from falsetrue.model.figures import EstimateRecord, FiguresRecord, PolicyFiguresRecord
+from falsetrue.model.figures import EstimateRecord, FiguresRecord, PolicyFiguresRecord, auc_rank
 from falsetrue.model.probing import ProbeRecord, describe
 from falsetrue.news.masking import CATALOGUE
 
@@ -115,7 +115,7 @@ def _judged(name: str, figures: FiguresRecord, policy: PolicyFiguresRecord | Non
 
 def _sorted(rows: Iterable[Judged]) -> tuple[Judged, ...]:
     """Lowest AUC first; one without (a class is missing) stands last."""
-    return tuple(sorted(rows, key=lambda row: row.auc.value if row.auc else 2.0))
+    return tuple(sorted(rows, key=lambda row: auc_rank(row.auc)))
 
 
 def _by_corpus(leaks: Sequence[LeakRecord]) -> tuple[CorpusLeaks, ...]:

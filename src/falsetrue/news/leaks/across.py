@@ -1,14 +1,15 @@
 """What several corpora show together: articles in common, and features whose sign flips between them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from falsetrue.news.leaks import testing
-from falsetrue.news.leaks.findings import Finding, Remedy, SharedArticles
-from falsetrue.news.leaks.search import Evidence, Present
+from falsetrue.news.leaks.after import Again, Trace, Treatment, look_again
+from falsetrue.news.leaks.evidence import Evidence, Present
+from falsetrue.news.leaks.findings import After, Finding, Remedy, SharedArticles
 from falsetrue.news.leaks.shape import MEASURES
 from falsetrue.news.leaks.testing import Sides, auc_and_p, count_sides, draw_sides, exact_p_values
 
@@ -20,6 +21,7 @@ FLIP_AUC = 0.57
 MOST_WORDS = 15
 
 Key = tuple[str, str, str]  #: kind, where, name
+_Pair = tuple["_Signed", "_Signed"]  #: a sign of *real* in one corpus, and of *false* in another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +33,17 @@ class _Signed:
     share_real: float
     share_false: float
     p_value: float
+    part: Present | None = None  #: of what an article has or has not: where its ``feature`` is
+    feature: int = 0  #: or the column of the measure
 
 
-def sign_flips(evidences: Sequence[Evidence], labels: Sequence[Integers], seed: int) -> list[Finding]:
-    """Features that are a sign of *real* in one corpus and of *false* in another, both replicated."""
+def sign_flips(
+    evidences: Sequence[Evidence], labels: Sequence[Integers], seed: int, treatment: Treatment
+) -> list[Finding]:
+    """Features that are a sign of *real* in one corpus and of *false* in another, both replicated.
+
+    Each with what ``treatment`` leaves of it in these two.
+    """
     level = testing.LEVEL / max(sum(evidence.size for evidence in evidences), 1)
     signed: dict[Key, list[_Signed]] = {}
     for evidence, own in zip(evidences, labels, strict=True):
@@ -42,10 +51,53 @@ def sign_flips(evidences: Sequence[Evidence], labels: Sequence[Integers], seed: 
         if min(sides.sizes):
             for key, found in _signed(evidence, sides, level):
                 signed.setdefault(key, []).append(found)
-    flips = [_flip(key, found) for key, found in signed.items() if _flipped(found)]
-    flips.sort(key=lambda each: -each.auc)
-    words = [each for each in flips if " as a word" in each.where][:MOST_WORDS]
-    return [each for each in flips if each in words or " as a word" not in each.where]
+    flips = {key: _extremes(found) for key, found in signed.items() if _flipped(found)}
+    worst = sorted(flips, key=lambda key: -_strength(*flips[key]))
+    words = [key for key in worst if " as a word" in key[1]][:MOST_WORDS]
+    told = {key: flips[key] for key in worst if key in words or " as a word" not in key[1]}
+    left = _left(told, evidences, labels, seed, treatment)
+    return [_flip(key, *pair, left) for key, pair in told.items()]
+
+
+def _extremes(found: Sequence[_Signed]) -> _Pair:
+    """The strongest sign of *real* and of *false*."""
+    return max(found, key=lambda each: each.auc), min(found, key=lambda each: each.auc)
+
+
+def _strength(real: _Signed | Again, false: _Signed | Again) -> float:
+    """The area under the ROC curve that both reach, each with its own sign; 0.5 where they have not these signs."""
+    return max(min(real.auc, 1 - false.auc), 0.5)
+
+
+def _left(
+    told: Mapping[Key, _Pair],
+    evidences: Sequence[Evidence],
+    labels: Sequence[Integers],
+    seed: int,
+    treatment: Treatment,
+) -> dict[tuple[Key, str], Again]:
+    """What masks and filters leave of each flip, by its key and the corpus."""
+    left: dict[tuple[Key, str], Again] = {}
+    for evidence, own in zip(evidences, labels, strict=True):
+        traces = {
+            key: _trace(key, each) for key, pair in told.items() for each in pair if each.corpus == evidence.corpus
+        }
+        sides = draw_sides(own, evidence.duplicates, seed)
+        again = look_again(evidence, sides, list(traces.values()), treatment) if traces else []
+        left |= {(key, evidence.corpus): each for key, each in zip(traces, again, strict=True)}
+    return left
+
+
+def _trace(key: Key, signed: _Signed) -> Trace:
+    kind, where, name = key
+    if signed.part is None:
+        return Trace(where=where, column=signed.feature)
+    return Trace(
+        where=signed.part.where,
+        articles=signed.part.holders([signed.feature])[signed.feature],
+        words=() if kind == "family" else ((signed.part.where, name),),
+        mask=name if kind == "family" else "",
+    )
 
 
 def _signed(evidence: Evidence, sides: Sides, level: float) -> Iterator[tuple[Key, _Signed]]:
@@ -64,7 +116,12 @@ def _signed(evidence: Evidence, sides: Sides, level: float) -> Iterator[tuple[Ke
                 yield (
                     ("shape", where, name),
                     _Signed(
-                        corpus=evidence.corpus, auc=again, share_real=means[0], share_false=means[1], p_value=p_again
+                        corpus=evidence.corpus,
+                        auc=again,
+                        share_real=means[0],
+                        share_false=means[1],
+                        p_value=p_again,
+                        feature=column,
                     ),
                 )
 
@@ -85,6 +142,8 @@ def _signed_features(corpus: str, part: Present, sides: Sides, level: float) -> 
                     share_real=float(held.share_real[feature]),
                     share_false=float(held.share_false[feature]),
                     p_value=p_value,
+                    part=part,
+                    feature=feature,
                 ),
             )
 
@@ -97,10 +156,10 @@ def _flipped(found: Sequence[_Signed]) -> bool:
     return len({each.auc > 0.5 for each in found}) == 2  # noqa: PLR2004 - real and false
 
 
-def _flip(key: Key, found: Sequence[_Signed]) -> Finding:
-    real = max(found, key=lambda each: each.auc)
-    false = min(found, key=lambda each: each.auc)
+def _flip(key: Key, real: _Signed, false: _Signed, left: Mapping[tuple[Key, str], Again]) -> Finding:
     kind, where, name = key
+    after = left[key, real.corpus]
+    strength = _strength(after, left[key, false.corpus])
     return Finding(
         corpus=f"{real.corpus}, {false.corpus}",
         kind="sign_flip",
@@ -109,7 +168,7 @@ def _flip(key: Key, found: Sequence[_Signed]) -> Finding:
         direction="real",
         share_real=real.share_real,
         share_false=real.share_false,
-        auc=min(real.auc, 1 - false.auc),
+        auc=_strength(real, false),
         p_value=max(real.p_value, false.p_value),
         examples=(
             f"{real.corpus}: a sign of real, AUC {real.auc:.2f}",
@@ -120,6 +179,12 @@ def _flip(key: Key, found: Sequence[_Signed]) -> Finding:
             says="it cannot be a sign of truth: mask or block it, and look at figures for corpora not learnt from",
         ),
         seen_by_default_features=kind != "shape",
+        after=After(
+            share_real=after.share_real,
+            share_false=after.share_false,
+            auc=strength,
+            is_leak=strength >= FLIP_AUC,
+        ),
     )
 
 

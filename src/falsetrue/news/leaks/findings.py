@@ -1,6 +1,6 @@
 """How leaks are told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -8,7 +8,18 @@ class Remedy:
     """What to do about a leak."""
 
     masks: tuple[str, ...] = ()  #: names of :data:`falsetrue.news.masking.CATALOGUE` that blank it
+    filters: tuple[str, ...] = ()  #: names of :data:`falsetrue.news.filtering.CATALOGUE` that leave out what has it
     says: str  #: for people
+
+
+@dataclass(frozen=True, kw_only=True)
+class After:
+    """The same thing once the masks and filters of a recipe are applied; shares and AUC as in the finding."""
+
+    share_real: float
+    share_false: float
+    auc: float
+    is_leak: bool  #: whether it would still be strong enough for a finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +39,7 @@ class Finding:
     remedy: Remedy
     seen_by_default_features: bool  #: whether words and word pairs in lower case can show it to the model
     also: tuple[str, ...] = ()  #: other words that stand in the same articles
+    after: After | None = None  #: ``None``: not looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +57,21 @@ class Duplicates:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatesFound:
+    """Dates of one corpus (:func:`falsetrue.news.dates.read_dates`)."""
+
+    usable: int
+    unreadable: int  #: of no known form
+    ambiguous: int  #: as 3/4/2020 where nothing says which number is the month
+    absurd: int  #: no day of the calendar, long ago, or in the future
+
+    @property
+    def unusable(self) -> int:
+        """All that are there and say nothing."""
+        return self.unreadable + self.ambiguous + self.absurd
+
+
+@dataclass(frozen=True, kw_only=True)
 class CorpusAudit:
     """What was looked at in one corpus."""
 
@@ -54,6 +81,8 @@ class CorpusAudit:
     candidates: int  #: features tested
     discovered: int  #: of these, found on one half and tested again on the other
     duplicates: Duplicates
+    no_article: dict[str, int] = field(default_factory=dict)  #: articles that a filter would leave out, by its name
+    dates: DatesFound | None = None  #: ``None``: there is no date at all
     #: Share of the articles with a known source whose source (of at least 5 articles) has one label only.
     one_source_one_label: float | None = None
     note: str | None = None  #: why less was looked at than could be
@@ -80,3 +109,4 @@ class Audit:
     across_split: int | None = None  #: articles whose copies stand in several parts of the given split; ``None``: none
     seed: int = 0
     masks: tuple[str, ...] = ()  #: of the catalogue: those that remedy some finding
+    filters: tuple[str, ...] = ()  #: of the catalogue: those that leave out some article
