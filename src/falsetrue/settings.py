@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     policies_folder: Path = Path("policies")  #: the team's ``NAME@N.toml``
     policy: str | None = None  #: policy applied where a caller names none; nothing for the model's own
     state_folder: Path = Field(default_factory=_state_folder)  #: what the operator has trusted
+    kernel: bool = True  #: score with the compiled kernel where it is there; off: with NumPy
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535, validation_alias=AliasChoices("FALSETRUE_PORT", "PORT", "port"))
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
 
 
 #: Variables of ours that are not settings: the tests read them.
-_OTHERS = {"FALSETRUE_CORPORA", "FALSETRUE_NO_SKIPS"}
+_OTHERS = {"FALSETRUE_CORPORA", "FALSETRUE_EXAMPLES", "FALSETRUE_NO_SKIPS"}
 
 
 def load_settings(**given: Any) -> Settings:

@@ -21,7 +21,7 @@ def load_classifier(settings: Settings, model: str | None = None) -> Classifier:
     ``model`` overrides the setting. Raises :class:`BundleError` or :class:`PolicyError`.
     """
     bundle = _open_servable(settings, model)
-    scorer = bundle.compiled_scorer() if bundle.manifest.compiled else _unpickled_scorer(bundle)
+    scorer = bundle.compiled_scorer(native=settings.kernel) if bundle.manifest.compiled else _unpickled_scorer(bundle)
     check_golden(bundle.manifest, scorer)
     return Classifier(
         manifest=bundle.manifest, baseline=bundle.baseline(), scorer=scorer, policies=_policies(settings, bundle)
@@ -97,7 +97,9 @@ def verify_model(settings: Settings, model: str | None, *, unpickle: bool) -> Ve
         version=manifest.version,
         files=len(manifest.files) + 1,
         golden_texts=len(golden_texts()),
-        scorer_difference=check_golden(manifest, bundle.compiled_scorer()) if manifest.compiled else None,
+        scorer_difference=check_golden(manifest, bundle.compiled_scorer(native=settings.kernel))
+        if manifest.compiled
+        else None,
         estimator_difference=check_golden(manifest, _unpickled_scorer(bundle)) if ask_pipeline else None,
     )
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import httpx2
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 LEGACY = "/falsetrue"
 V1 = "/v1/classifications"
@@ -254,7 +254,7 @@ class Threaded:
 
 
 @contextmanager
-def serve_in_thread(app: FastAPI, protocol: type[asyncio.Protocol] | None = None) -> Iterator[Threaded]:
+def serve_in_thread(app: ASGIApp, protocol: type[asyncio.Protocol] | None = None) -> Iterator[Threaded]:
     """Serve an application over real HTTP while the block lasts."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]

@@ -326,6 +326,15 @@ def test_a_policy_fitted_at_a_prevalence_is_applied_there_unless_another_is_aske
     assert (fitted["prevalence"], asked["prevalence"]) == (0.05, 0.4)
 
 
+def test_what_a_policy_may_not_keep_with_this_model_is_said_and_nothing_else_is(with_policies: Served) -> None:
+    answer = classify(with_policies.client, policy="rare", prevalence=0.4)
+    model, prevalence = answer["warnings"]
+    assert f"was fitted on the model news@1, not on {answer['model']['name']}@{answer['model']['version']}" in model
+    assert "was fitted at prevalence 0.05, not at prevalence 0.4" in prevalence
+    assert len(classify(with_policies.client, policy="rare")["warnings"]) == 1
+    assert "warnings" not in classify(with_policies.client, policy="newsroom")
+
+
 @pytest.mark.parametrize("prevalence", [0, 1, 0.0, 1.0, -0.5, 2, 1e300, "0.5", True, [0.5]])
 def test_a_prevalence_that_is_no_share_is_422(client: httpx2.Client, prevalence: object) -> None:
     problem = check_problem(post(client, {"items": [], "prevalence": prevalence}), 422, "invalid_body")

@@ -1,5 +1,6 @@
 """``falsetrue serve``."""
 
+import os
 from ipaddress import ip_address
 from typing import Annotated, Any
 
@@ -24,6 +25,8 @@ def serve(
 
     Every option has a setting FALSETRUE_… in the environment; options win.
     """
+    # Read when NumPy is imported: its threads would do nothing here, and must not exist when workers are forked.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from falsetrue.service.server import check_address
     from falsetrue.service.server import serve as run
     from falsetrue.settings import load_settings

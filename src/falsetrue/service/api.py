@@ -1,18 +1,20 @@
 """``/v1``: verdicts with a probability, an action and reasons; and what the model says of itself."""
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from falsetrue.bundle.explaining import explain_text
 from falsetrue.bundle.manifest import CorpusRecord, MetricsRecord, PolicyRecord
 from falsetrue.errors import PolicyError
+from falsetrue.features.languages import UNDETERMINED
 from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
-from falsetrue.model.decision import UNDETERMINED, Outcome, Policy, Reason
+from falsetrue.model.decision import Outcome, Policy, Reason
 from falsetrue.model.explanation import Explanation, Unexplained
-from falsetrue.service.body import media_type, read_json
+from falsetrue.service.body import decode, media_type, read_body
 from falsetrue.service.problems import RequestProblem
 from falsetrue.service.serving import Serving
 from falsetrue.settings import Settings
@@ -88,6 +90,8 @@ class ClassificationsOut(msgspec.Struct):
     model: ModelOut
     policy: str
     results: list[ResultOut]
+    #: Only where there are any: why the policy may not keep what was promised of it, one sentence each.
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class LimitsOut(msgspec.Struct):
@@ -123,23 +127,33 @@ LARGEST_EXPLAINED = 1_000_000
 _decoder = msgspec.json.Decoder(ClassificationsIn)
 
 
-async def classify_items(request: Request, serving: Serving, settings: Settings) -> Response:
+async def classify_items(scope: Scope, receive: Receive, serving: Serving, settings: Settings) -> bytes:
     """Classify a batch; an item that cannot be classified has an ``error``, the others are answered."""
-    if media_type(request) != "application/json":
+    if media_type(scope["headers"]) != b"application/json":
         raise RequestProblem("unsupported_media_type", "send the body as application/json")
-    body = await read_json(request, _decoder)
+    body = decode(await read_body(receive), _decoder)
     if len(body.items) > settings.max_items:
         raise RequestProblem(
             "too_many_items", f"more than {settings.max_items} items; send fewer at a time", where=["items"]
         )
     classifier = serving.classifier
     policy = _find_policy(classifier, body.policy)
-    characters = sum(len(item.text) + len(item.title or "") for item in body.items)
+    prevalence = classifier.policies.prevalence(policy, body.prevalence)
+    longest = settings.max_text_bytes
+    items = [item.item() for item in body.items]
+    sizes = [len(item.text) + len(item.title or "") for item in items]
     if body.explain:
-        _check_explainable(characters)
-        characters *= EXPLAINING
-    answer = await serving.run(characters, lambda: _answer(classifier, body, policy, settings.max_text_bytes))
-    return Response(msgspec.json.encode(answer), media_type="application/json")
+        _check_explainable(sum(sizes))
+    classify = partial(classifier.classify, policy=policy, longest=longest, prevalence=prevalence)
+    key = (classifier.classify, policy.reference, prevalence)
+    found = await serving.turns.score(classify, key, items, sizes)
+    results = [_result(item.id, result, longest) for item, result in zip(body.items, found, strict=True)]
+    if prevalence is not None:
+        results = [_with_prevalence(result, each, prevalence) for result, each in zip(results, found, strict=True)]
+    if body.explain:
+        explain = partial(_explain, classifier, items, results)
+        results = await serving.run(EXPLAINING * sum(sizes), explain)
+    return _encode(classifier, policy, body.prevalence, results)
 
 
 def _check_explainable(characters: int) -> None:
@@ -162,20 +176,15 @@ def _find_policy(classifier: Classifier, reference: str | None) -> Policy:
         ) from error
 
 
-def _answer(classifier: Classifier, body: ClassificationsIn, policy: Policy, longest: int) -> ClassificationsOut:
-    items = [item.item() for item in body.items]
-    prevalence = classifier.policies.prevalence(policy, body.prevalence)
-    found = classifier.classify(items, policy, longest=longest, prevalence=prevalence)
-    results = [_result(item.id, result, longest) for item, result in zip(body.items, found, strict=True)]
-    if prevalence is not None:
-        results = [_with_prevalence(result, each, prevalence) for result, each in zip(results, found, strict=True)]
-    if body.explain:
-        results = [_explained(classifier, item, result) for item, result in zip(items, results, strict=True)]
-    return ClassificationsOut(
-        model=ModelOut(name=classifier.manifest.name, version=classifier.manifest.version),
+def _encode(classifier: Classifier, policy: Policy, asked: float | None, results: list[ResultOut]) -> bytes:
+    manifest = classifier.manifest
+    answer = ClassificationsOut(
+        model=ModelOut(name=manifest.name, version=manifest.version),
         policy=policy.reference,
         results=results,
+        warnings=classifier.policies.cautions(policy, manifest.reference, asked) or msgspec.UNSET,
     )
+    return msgspec.json.encode(answer)
 
 
 def _result(caller_id: str | None, found: Classification | Refusal, longest: int) -> ResultOut:
@@ -207,6 +216,10 @@ def _with_prevalence(result: ResultOut, found: Classification | Refusal, prevale
     if isinstance(found, Refusal):
         return msgspec.structs.replace(result, prevalence=None, p_real_unadjusted=None)
     return msgspec.structs.replace(result, prevalence=prevalence, p_real_unadjusted=found.p_real_unadjusted)
+
+
+def _explain(classifier: Classifier, items: list[Item], results: list[ResultOut]) -> list[ResultOut]:
+    return [_explained(classifier, item, result) for item, result in zip(items, results, strict=True)]
 
 
 def _explained(classifier: Classifier, item: Item, result: ResultOut) -> ResultOut:

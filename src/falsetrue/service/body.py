@@ -2,17 +2,20 @@
 
 import asyncio
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from falsetrue.service.problems import RequestProblem, problem_response
 
 Body = TypeVar("Body")
+#: Of a request, as ASGI gives them: names in lower case.
+Headers = Iterable[tuple[bytes, bytes]]
 _PATH = re.compile(r" - at `\$([^`]*)`$")
 
 
@@ -39,8 +42,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._max_bytes, self._seconds)
-        if exchange.declared > self._max_bytes:
+        declared, in_chunks = _framing(scope["headers"])
+        if not declared and not in_chunks:
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(receive, send, self._max_bytes, self._seconds)
+        if declared > self._max_bytes:
             problem = exchange.too_large()
             response = problem_response(scope["path"], self._status[problem.code], problem)
             await response(scope, exchange.receive, exchange.send)
@@ -56,17 +63,14 @@ class _Exchange:
     answer.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, max_bytes: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, send: Send, max_bytes: int, seconds: float) -> None:
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
         self._seconds = seconds
         self._deadline = asyncio.get_running_loop().time() + seconds
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "0")
-        self.declared = int(length) if length.isdecimal() else 0
         self._seen = 0
-        self._unread = self.declared > 0 or "transfer-encoding" in headers
+        self._unread = True
 
     def too_large(self) -> RequestProblem:
         return RequestProblem("body_too_large", f"the body is larger than {self._max_bytes} bytes; send less at a time")
@@ -108,19 +112,43 @@ class _Exchange:
                     self._count(await self._receive())
 
 
-def media_type(request: Request) -> str:
+def _framing(headers: Headers) -> tuple[int, bool]:
+    """The declared length of a body, 0 for none, and whether it comes in chunks of any length."""
+    length, in_chunks = 0, False
+    for name, value in headers:
+        if name == b"content-length":
+            length = int(value) if value.isdigit() else 0
+        elif name == b"transfer-encoding":
+            in_chunks = True
+    return length, in_chunks
+
+
+def media_type(headers: Headers) -> bytes:
     """The content type without its parameters, in lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    declared = next((value for name, value in headers if name == b"content-type"), b"")
+    return declared.partition(b";")[0].strip().lower()
 
 
-async def read_json(request: Request, decoder: msgspec.json.Decoder[Body]) -> Body:
-    """Read and check a JSON body; raises :class:`RequestProblem` that says where it is wrong, never with what.
+async def read_body(receive: Receive) -> bytes:
+    """All of a request's body; raises :class:`ClientDisconnect` where the client hangs up."""
+    parts: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def decode(content: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:
+    """Decode and check a JSON body; raises :class:`RequestProblem` that says where it is wrong, never with what.
 
     A UTF-8 byte order mark is passed over (RFC 8259, section 8.1, allows it).
     """
-    content = (await request.body()).removeprefix(b"\xef\xbb\xbf")
     try:
-        return decoder.decode(content)
+        return decoder.decode(content.removeprefix(b"\xef\xbb\xbf"))
     except msgspec.ValidationError as error:
         raise _invalid(error) from error
     except msgspec.DecodeError as error:

@@ -1,6 +1,5 @@
 """Headers that every answer carries."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Nothing but this service's own files is ever loaded, framed, or sent a form.
@@ -17,12 +16,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HEADERS = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-}
+_HEADERS = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
 
 
 class SecurityHeaders:
@@ -36,9 +35,9 @@ class SecurityHeaders:
 
         async def adding_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message["headers"]
+                named = {name for name, _ in headers}
+                message["headers"] = [*headers, *(header for header in _HEADERS if header[0] not in named)]
             await send(message)
 
         await self._app(scope, receive, adding_send if scope["type"] == "http" else send)

@@ -1,10 +1,9 @@
 """``POST /falsetrue``, byte for byte as the clients of the first deployment know it."""
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope
 
-from falsetrue.service.body import read_json
+from falsetrue.service.body import decode, read_body
 from falsetrue.service.problems import RequestProblem
 from falsetrue.service.serving import Serving
 
@@ -24,15 +23,15 @@ class Answer(msgspec.Struct):
 _decoder = msgspec.json.Decoder(Texts)
 
 
-async def classify_texts(request: Request, serving: Serving, max_texts: int) -> Response:
+async def classify_texts(_scope: Scope, receive: Receive, serving: Serving, max_texts: int) -> bytes:
     """Answer 0 or 1 for every text.
 
     Whatever content type is declared, the body is read as JSON: the first deployment did so, and
     ``curl -d`` declares a form.
     """
-    body = await read_json(request, _decoder)
-    if len(body.texts) > max_texts:
+    texts = decode(await read_body(receive), _decoder).texts
+    if len(texts) > max_texts:
         raise RequestProblem("too_many_items", f"more than {max_texts} texts; send fewer at a time", where=["texts"])
-    classifier = serving.classifier
-    labels = await serving.run(sum(map(len, body.texts)), lambda: classifier.labels(body.texts))
-    return Response(msgspec.json.encode(Answer(is_falsetrue=labels)), media_type="application/json")
+    labels = serving.classifier.labels
+    found = await serving.turns.score(labels, labels, texts, [len(text) for text in texts])
+    return msgspec.json.encode(Answer(is_falsetrue=found))

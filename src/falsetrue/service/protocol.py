@@ -33,12 +33,14 @@ class CarefulProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what is neither a complete head nor part of a body."""
-        if self._waiting is None and self.cycle is not None and self.cycle.response_complete:
-            self._wait_for_head()
+        if self._waits_for_head():
+            data = _without_upgrade(data)
         self._pending += len(data)
-        super().data_received(data if self._waiting is None else _without_upgrade(data))
+        super().data_received(data)
         if self._pending > self.largest_head and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
+        elif self._waiting is None and self._waits_for_head():
+            self._wait_for_head()
 
     def on_headers_complete(self) -> None:
         """The head is there."""
@@ -50,6 +52,9 @@ class CarefulProtocol(HttpToolsProtocol):
         """``BodyLimit`` counts these."""
         self._pending = 0
         super().on_body(body)
+
+    def _waits_for_head(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def _wait_for_head(self) -> None:
         self._waiting = self.loop.call_later(self.head_seconds, self.transport.close)
@@ -65,7 +70,8 @@ def _without_upgrade(data: bytes) -> bytes:
 
     RFC 9110, section 7.8: a server may ignore it.
     """
-    if not _UPGRADE.search(data):
+    end = data.find(b"\r\n\r\n")
+    if not _UPGRADE.search(data, 0, len(data) if end < 0 else end):
         return data
     head, blank, rest = data.partition(b"\r\n\r\n")
     return _UPGRADE.sub(b"\r\nx-upgrade-offered:", head) + blank + rest

@@ -7,11 +7,10 @@ from typing import TypeVar
 
 from falsetrue.errors import FalsetrueError, NotReadyError
 from falsetrue.jobs.classify import Classifier
+from falsetrue.service.turns import INLINE_CHARACTERS, Turns
 
 Answer = TypeVar("Answer")
 
-#: Characters of text above which scoring is done in a thread.
-INLINE_CHARACTERS = 20_000
 _log = logging.getLogger("falsetrue")
 
 
@@ -21,6 +20,8 @@ class Serving:
     def __init__(self, load: Callable[[], Classifier]) -> None:
         self._load = load
         self._classifier: Classifier | None = None
+        self.turns = Turns()
+        self.on_loaded: Callable[[], object] | None = None  #: called in the event loop, once
         self.draining = False  #: the process was asked to stop; requests are still answered
         self.failed = False  #: the model could not be loaded, and never will be
 
@@ -34,9 +35,11 @@ class Serving:
         except Exception:  # noqa: BLE001 - whatever it was, the log must say it now, not when the process stops
             self.failed = True
             _log.exception("the model cannot be served, for a reason that nobody foresaw")
+        if self.on_loaded is not None:
+            self.on_loaded()
 
     async def run(self, characters: int, work: Callable[[], Answer]) -> Answer:
-        """Do some scoring: here if it is short, else in a thread, so that other requests are not kept waiting."""
+        """Do what cannot be cut into items: here if it is short, else in a thread, so that others need not wait."""
         return await asyncio.to_thread(work) if characters > INLINE_CHARACTERS else work()
 
     def check_ready(self) -> None:
