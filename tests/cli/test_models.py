@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from falsetrue import wiring
-from falsetrue.bundle.folder import open_bundle, write_bundle
-from falsetrue.bundle.foreign import EstimatorScorer, dump_estimator
+from falsetrue.bundle.folder import open_bundle, open_scorer, write_bundle
+from falsetrue.bundle.foreign import EstimatorScorer, dump_estimator, load_estimator
 from falsetrue.bundle.golden import golden_texts
 from falsetrue.bundle.manifest import ESTIMATOR, MANIFEST, SCORER, fingerprint, seal
 from falsetrue.errors import BundleError
@@ -117,3 +117,77 @@ def test_estimators_whose_classes_are_not_ours_are_refused() -> None:
         pipeline = make_pipeline(HashingVectorizer(), LogisticRegression()).fit(["real words", "fake words"], labels)
         with pytest.raises(BundleError, match="must be 0 \\(false\\) and 1 \\(real\\)"):
             EstimatorScorer(pipeline)
+
+
+# --- compile ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """Somebody's pipeline, saved with joblib."""
+    pipeline = make_pipeline(HashingVectorizer(n_features=64), LogisticRegression())
+    path = tmp_path / "theirs.joblib"
+    path.write_bytes(dump_estimator(pipeline.fit(["real words", "fake words"], [1, 0])))
+    return path
+
+
+def test_compile_writes_a_proved_scorer_of_a_file_that_is_trusted(falsetrue: Run, saved: Path, tmp_path: Path) -> None:
+    answered = falsetrue("models", "compile", saved, "-o", "theirs.safetensors", "--trust", "--json")
+    said = json.loads(answered.stdout)
+    assert (said["head"], said["columns"], said["format"]) == ("linear", 64, 3)
+    assert said["parts"] == ["HashingVectorizer", "LogisticRegression"]
+    assert said["proved_on"] >= len(golden_texts())
+    assert said["difference"] <= 1e-6
+    scorer = open_scorer(tmp_path / "theirs.safetensors")
+    expected = load_estimator(saved.read_bytes()).predict_proba(["real words"])[0, 1]
+    assert scorer.p_real(["real words"])[0] == pytest.approx(expected, abs=1e-12)
+    assert (tmp_path / "theirs.safetensors").stat().st_size == said["bytes"]
+
+
+def test_compile_writes_into_a_folder_and_replaces_only_when_told_to(falsetrue: Run, saved: Path) -> None:
+    (saved.parent / "out").mkdir()
+    command = ("models", "compile", saved, "-o", "out", "--trust")
+    assert "says what the pipeline says" in falsetrue(*command).stdout
+    assert (saved.parent / "out" / SCORER).is_file()
+    assert falsetrue(*command).returncode == 2
+    assert falsetrue(*command, "--replace").returncode == 0
+
+
+def test_compile_opens_no_pickle_that_nobody_trusts(falsetrue: Run, tmp_path: Path) -> None:
+    (tmp_path / "evil.joblib").write_bytes(b"cos\nsystem\n(S'touch opened'\ntR.")
+    refused = falsetrue("models", "compile", "evil.joblib", "-o", "out.safetensors")
+    assert refused.returncode == 4
+    assert "say --trust" in refused.stderr
+    assert not (tmp_path / "opened").exists()
+
+
+def test_compile_names_what_has_no_compiled_form(falsetrue: Run, tmp_path: Path) -> None:
+    pipeline = make_pipeline(HashingVectorizer(analyzer="char"), LogisticRegression())
+    (tmp_path / "chars.joblib").write_bytes(dump_estimator(pipeline.fit(["real words", "fake words"], [1, 0])))
+    refused = falsetrue("models", "compile", "chars.joblib", "-o", "out.safetensors", "--trust")
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "chars.joblib: HashingVectorizer(analyzer='char') has no compiled form" in refused.stderr
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "code", "message"),
+    [
+        ("none.joblib", "out", 2, "none.joblib: cannot be read"),
+        ("theirs.joblib", "no/such/folder", 2, "there is no folder no/such"),
+        ("theirs.joblib", "model", 2, "is a model, which is sealed"),
+        ("broken.joblib", "out", 4, "cannot be loaded by the installed libraries"),
+        ("number.joblib", "out", 4, "int has no compiled form"),
+    ],
+)
+@pytest.mark.usefixtures("saved")
+def test_compile_says_what_it_cannot_use(
+    *, falsetrue: Run, tmp_path: Path, source: str, output: str, code: int, message: str
+) -> None:
+    (tmp_path / "broken.joblib").write_bytes(b"no pickle")
+    (tmp_path / "number.joblib").write_bytes(dump_estimator(7))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / MANIFEST).write_text("{}")
+    refused = falsetrue("models", "compile", source, "-o", output, "--trust")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (code, 1)
+    assert message in refused.stderr

@@ -211,7 +211,11 @@ def test_a_missing_text_column_names_those_that_are_there(tmp_path: Path, classi
         run(classifier, source, tmp_path / "out.csv", text="body", title="headline")
 
 
-def test_memory_does_not_grow_with_the_file(tmp_path: Path, classifier: Classifier) -> None:
+def test_memory_does_not_grow_with_the_file(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("falsetrue.jobs.predict.BATCH_ROWS", 64)  # so that even the small file fills every queue
+
     def peak(rows: int) -> int:
         source = write_input(tmp_path / f"{rows}.jsonl", [{"id": n, "text": TEXT * 4} for n in range(rows)])
         tracemalloc.start()
