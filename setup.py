@@ -11,7 +11,9 @@ from setuptools import Extension, setup
 PACKAGE = Path("src/falsetrue")
 #: Module -> its C file; the headers beside it belong to it.
 NATIVE = {
+    "falsetrue.features._counting": "features/native/counting.c",
     "falsetrue.features._kernel": "features/native/kernel.c",
+    "falsetrue.model._descent": "model/native/descent.c",
     "falsetrue.news._openers": "news/native/openers.c",
 }
 

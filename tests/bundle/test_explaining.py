@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
@@ -35,8 +35,8 @@ LABELS = [1, 0, 1, 0, 1, 1] * 5
 MASK = "dateline@1"
 
 
-def compiled(classifier: Any, *masks: str, **options: Any) -> CompiledScorer:
-    steps = [("vectorizer", TfidfVectorizer(**options)), ("classifier", classifier)]
+def compiled(classifier: Any, *masks: str, vectorizer: type[Any] = TfidfVectorizer, **options: Any) -> CompiledScorer:
+    steps = [("vectorizer", vectorizer(**options)), ("classifier", classifier)]
     masking = [("masks", MaskingTransformer(masks))] if masks else []
     return from_bytes(compile_pipeline(Pipeline([*masking, *steps]).fit(TEXTS, LABELS)))
 
@@ -50,6 +50,10 @@ SCORERS = {
     "two words": compiled(LogisticRegression(), ngram_range=(2, 2)),
     "three words": compiled(LogisticRegression(), ngram_range=(3, 3)),
     "masked": compiled(calibrated(), MASK, ngram_range=(1, 2), sublinear_tf=True),
+    "stop words": compiled(LogisticRegression(), ngram_range=(1, 2), stop_words="english"),
+    "capitals": compiled(LogisticRegression(), lowercase=False),
+    "hashes": compiled(LogisticRegression(), vectorizer=HashingVectorizer, n_features=16, ngram_range=(1, 2)),
+    "counts": compiled(LogisticRegression(C=0.01), vectorizer=CountVectorizer, binary=True),
 }
 TITLES = st.none() | st.text(max_size=20) | st.sampled_from(TEXTS)
 ANY_TEXT = st.text() | st.sampled_from(TEXTS) | st.lists(st.sampled_from(TEXTS)).map("\r\n".join)
@@ -103,6 +107,11 @@ def test_what_is_masked_adds_nothing_and_is_named() -> None:
     assert explained(SCORERS["two words"], text).masked == ()
 
 
+def test_a_stop_word_adds_nothing_and_a_pair_across_it_adds_to_both_its_words() -> None:
+    found = explained(SCORERS["stop words"], "the minister said the budget")
+    assert [span.of("the minister said the budget", None) for span in found.spans] == ["minister", "said", "budget"]
+
+
 def test_a_word_that_the_model_does_not_know_adds_nothing() -> None:
     found = explained(SCORERS["one to three words, calibrated"], "zorgle vote blarf")
     assert [(span.start, span.end) for span in found.spans] == [(7, 11)]
@@ -113,5 +122,7 @@ def test_a_word_that_the_model_does_not_know_adds_nothing() -> None:
 def test_models_that_do_not_weigh_words_one_by_one_say_so(trained: Callable[[str], Path]) -> None:
     forest = open_bundle(trained("deployed")).compiled_scorer()
     assert explain_text(forest, TEXTS[0]) is Unexplained.NOT_LINEAR
+    several = CalibratedClassifierCV(LogisticRegression(), cv=3)
+    assert explain_text(compiled(several), TEXTS[0]) is Unexplained.NOT_LINEAR
     pipeline = Pipeline([("vectorizer", TfidfVectorizer()), ("classifier", LogisticRegression())]).fit(TEXTS, LABELS)
     assert explain_text(EstimatorScorer(pipeline), TEXTS[0]) is Unexplained.NOT_COMPILED

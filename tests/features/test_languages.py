@@ -16,6 +16,7 @@ from falsetrue.features.languages import (
     UNDETERMINED,
     dominant_script,
     function_words,
+    judge_language,
     judge_languages,
     language_of,
     language_table,
@@ -568,6 +569,13 @@ ROWS = st.lists(st.integers(0, 60), min_size=len(function_words()), max_size=len
 
 def judged(row: list[int], total: int) -> str:
     return judge_languages(np.array([row]), np.array([total]))[0]
+
+
+@given(st.lists(st.tuples(ROWS, st.integers(0, 200))))
+def test_counts_of_many_texts_are_judged_as_those_of_each(rows: list[tuple[list[int], int]]) -> None:
+    counts = np.array([row for row, _ in rows], dtype=np.int64).reshape(len(rows), len(function_words()))
+    together = judge_languages(counts, np.array([total for _, total in rows], dtype=np.int64))
+    assert together == [judge_language("no other script", list(row), total) for row, total in rows]
 
 
 @given(ROWS, st.integers(0, 200), st.integers(1, 200))

@@ -28,21 +28,20 @@ def test_it_finds_the_terms_that_looking_each_ngram_up_finds(
 ) -> None:
     smallest, largest = bounds
     ours = vocabulary(terms, largest)
-    counts: list[int] = []
-    numbers = ours.numbers(texts, counts)
-    found = Counter(ours.single[numbers][ours.single[numbers] >= 0].tolist()) if smallest == 1 else Counter()
+    numbers = ours.terms_only(ours.numbers([words(text) for text in texts]))
+    found: Counter[int] = Counter()
     for _, columns in ours.ngrams(numbers, smallest, largest):
         found += Counter(columns.tolist())
     cut = CountVectorizer(ngram_range=bounds).build_analyzer()
     grams = [gram for text in texts for gram in cut(text)]
     assert found == Counter(terms.index(gram) for gram in grams if gram in terms)
-    assert counts == [len(words(text)) for text in texts]
+    assert len(numbers) == sum(len(words(text)) + 1 for text in texts)
 
 
 def test_ngrams_never_run_from_one_text_into_the_next() -> None:
     ours = vocabulary(["aa bb"], 2)
-    numbers = ours.numbers(["xx aa", "bb yy"], [])
-    assert [len(places) for places, _ in ours.ngrams(numbers, 1, 2)] == [0]
+    numbers = ours.terms_only(ours.numbers([["xx", "aa"], ["bb", "yy"]]))
+    assert [len(places) for places, _ in ours.ngrams(numbers, 1, 2)] == [0, 0]
 
 
 def test_more_words_than_keys_can_number_are_refused() -> None:

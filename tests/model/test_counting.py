@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
@@ -42,9 +41,3 @@ def test_text_frequency_counts_texts_not_occurrences() -> None:
 
 def test_no_text_is_no_count() -> None:
     assert count_ngrams([], largest=2).matrix.shape == (0, 0)
-
-
-def test_more_different_words_than_the_keys_can_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("falsetrue.model.counting.LARGEST_KEY", 8)
-    with pytest.raises(OverflowError, match="5 different words"):
-        count_ngrams(["aa bb cc dd ee"], largest=2)

@@ -1,18 +1,22 @@
 """◆ Bundles on disk: written whole or not at all, and verified before anything in them is believed."""
 
 import errno
+import hashlib
+import mmap
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from falsetrue.bundle.baseline import Baseline, read_baseline
+from falsetrue.bundle.blob import Blob
 from falsetrue.bundle.golden import TOLERANCE, golden_digest, golden_texts
-from falsetrue.bundle.manifest import BASELINE, ESTIMATOR, MANIFEST, SCORER, Manifest, decode, encode, fingerprint
+from falsetrue.bundle.manifest import BASELINE, ESTIMATOR, MANIFEST, SCORER, Manifest, decode, encode
 from falsetrue.bundle.scorer import CompiledScorer, Floats, Scorer, from_bytes
 from falsetrue.errors import BundleDamagedError, BundleError, InputError
 from falsetrue.model.decision import EVEN
@@ -27,7 +31,8 @@ class Bundle:
 
     folder: Path
     manifest: Manifest
-    contents: Mapping[str, bytes]  #: of the files that were asked for, as verified
+    contents: Mapping[str, bytes]  #: of the files that were asked for, as verified, but for the scorer
+    scorer: Blob | None = None  #: the same of ``scorer.safetensors``, mapped rather than read: processes share it
 
     def baseline(self) -> Baseline:
         """The reference profile."""
@@ -36,11 +41,14 @@ class Bundle:
         except ValueError as error:
             raise BundleDamagedError(f"{self.folder}: baseline.json is not a baseline of format 1") from error
 
-    def compiled_scorer(self) -> CompiledScorer:
-        """The compiled scorer; raises :class:`BundleError` where the bundle has none."""
-        if SCORER not in self.contents:
+    def compiled_scorer(self, *, native: bool = True) -> CompiledScorer:
+        """The compiled scorer; raises :class:`BundleError` where the bundle has none.
+
+        ``native`` says whether the compiled kernel is wanted where there is one.
+        """
+        if self.scorer is None:
             raise BundleError(f"{self.folder}: this model has no compiled scorer")
-        return from_bytes(self.contents[SCORER])
+        return from_bytes(self.scorer, native=native)
 
 
 def open_bundle(folder: Path, *, keep: tuple[str, ...] = (SCORER, BASELINE, ESTIMATOR)) -> Bundle:
@@ -60,28 +68,56 @@ def open_bundle(folder: Path, *, keep: tuple[str, ...] = (SCORER, BASELINE, ESTI
         raise BundleError(f"{folder}: cannot be read ({error.strerror})") from error
     except BundleError as error:
         raise type(error)(f"{folder}: {error}") from error
-    contents = {}
+    contents: dict[str, bytes] = {}
+    scorer: Blob | None = None
     for name, record in manifest.files.items():
-        content = _read_verified(folder, name, record.sha256, record.bytes)
-        if name in keep:
-            contents[name] = content
-    return Bundle(folder=folder, manifest=manifest, contents=contents)
+        path = folder / name
+        if Path(name).name != name or record.bytes > LARGEST_FILE:
+            raise BundleDamagedError(f"{folder}: the manifest names a file that no bundle has")
+        content = _map(path, record.bytes) if name == SCORER else _read(path, record.bytes)
+        if len(content) != record.bytes or hashlib.sha256(content).hexdigest() != record.sha256:
+            raise BundleDamagedError(
+                f"{path}: is not the file that was saved (its SHA-256 differs); restore or train again"
+            )
+        if name in keep and name == SCORER:
+            scorer = content
+        elif name in keep:
+            contents[name] = bytes(content)
+    return Bundle(folder=folder, manifest=manifest, contents=contents, scorer=scorer)
 
 
-def _read_verified(folder: Path, name: str, sha256: str, size: int) -> bytes:
-    path = folder / name
-    if Path(name).name != name or size > LARGEST_FILE:
-        raise BundleDamagedError(f"{folder}: the manifest names a file that no bundle has")
+def _read(path: Path, size: int) -> bytes:
+    """The content of a file; nothing of one of another size."""
     try:
-        content = path.read_bytes() if path.stat().st_size == size else b""
+        return path.read_bytes() if path.stat().st_size == size else b""
     except OSError as error:
         raise BundleDamagedError(f"{path}: cannot be read ({error.strerror})") from error
-    found = fingerprint(content)
-    if found.sha256 != sha256 or found.bytes != size:
-        raise BundleDamagedError(
-            f"{path}: is not the file that was saved (its SHA-256 differs); restore or train again"
-        )
-    return content
+
+
+def _map(path: Path, size: int) -> Blob:
+    """The same, mapped: what is verified is what is used, and every process that maps the file shares its pages."""
+    try:
+        with path.open("rb") as file:
+            if size == 0 or os.fstat(file.fileno()).st_size != size:
+                return b""
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise BundleDamagedError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def open_scorer(path: Path, *, native: bool = True) -> CompiledScorer:
+    """The scorer in a file of its own, as ``falsetrue models compile`` writes it; raises :class:`BundleError`.
+
+    Nothing vouches for its bytes as the manifest of a bundle does.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        return from_bytes(_map(path, size), native=native)
+    except BundleError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def check_golden(manifest: Manifest, scorer: Scorer) -> float:
@@ -105,6 +141,23 @@ def compare(expected: Floats, found: Floats, what: str) -> float:
     if not difference <= TOLERANCE or bool(np.any((expected > EVEN) != (found > EVEN))):
         raise BundleDamagedError(f"{what} disagree on the golden texts by {difference:.2g}")
     return difference
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file, whole or not at all, over what stood there.
+
+    Raises :class:`InputError` where it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _write_durably(temporary, content)
+        temporary.replace(path)
+        _sync_folder(path.absolute().parent)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, replace: bool = False) -> None:

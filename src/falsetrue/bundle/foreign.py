@@ -47,17 +47,21 @@ def dump_estimator(estimator: Any) -> bytes:
     return blob.getvalue()
 
 
-def load_estimator(blob: bytes) -> Any:
-    """Unpickle a joblib file. This runs whatever code the file holds: callers check trust first."""
+def load_estimator(
+    blob: bytes, name: str = "model_final.joblib", remedy: str = "the manifest says which versions saved it"
+) -> Any:
+    """Unpickle a joblib file. This runs whatever code the file holds: callers check trust first.
+
+    Raises :class:`BundleDamagedError`, with ``name`` and ``remedy``, where the installed libraries cannot.
+    """
     try:
         import joblib  # noqa: PLC0415 - part of the [train] extra
         import sklearn  # noqa: F401, PLC0415
     except ImportError as error:
-        raise MissingExtraError("opening model_final.joblib", "train") from error
+        raise MissingExtraError(f"opening {name}", "train") from error
     try:
         return joblib.load(BytesIO(blob))
     except Exception as error:  # unpickling somebody's file can raise anything
         raise BundleDamagedError(
-            f"model_final.joblib cannot be loaded by the installed libraries ({type(error).__name__}); "
-            "the manifest says which versions saved it"
+            f"{name} cannot be loaded by the installed libraries ({type(error).__name__}); {remedy}"
         ) from error

@@ -1,57 +1,50 @@
-"""The compiled model: texts to probabilities with NumPy alone, from one safetensors blob.
+"""The compiled model: texts to probabilities by the scoring kernel, from one safetensors blob.
 
-Nothing here unpickles, opens files or needs scikit-learn. The blob is the safetensors format
-(a JSON header, then plain arrays); on top of that library's own checks every count, index and
-number is checked here before it is used.
+Nothing here unpickles, opens files or needs scikit-learn.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from itertools import repeat
+from typing import NamedTuple, Protocol, TypeAlias
 
-import msgspec
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
-from falsetrue.errors import BundleDamagedError, BundleFormatError, InputError
-from falsetrue.features.languages import languages_of
-from falsetrue.features.vocabulary import Vocabulary
+from falsetrue.bundle.blob import Blob, Header, Tensors, parts_of, read_blob
+from falsetrue.errors import BundleFormatError, InputError
+from falsetrue.features.kernel import ABSENT, Buffer, Kernel, native_kernel
+from falsetrue.features.languages import (
+    UNDETERMINED,
+    judge_language,
+    judge_languages,
+    language_table,
+    languages_of,
+)
+from falsetrue.features.numpy_kernel import NumpyKernel
+from falsetrue.features.numpy_kernel import sigmoid as sigmoid  # noqa: PLC0414 - part of what a scorer says
 from falsetrue.model.decision import TextScore
 from falsetrue.news.masking import Masker
 
 Floats = NDArray[np.float64]
-Tensors = dict[str, NDArray[Any]]
 
-#: Format of the blob; raised with every change that an older reader would misread.
-#: 1: neither masks nor a measure of how much a text is like news. 2: both, where the header and the arrays say so.
-SCORER_FORMAT = 2
-_READABLE_FORMATS = (1, 2)
-#: Words in the longest n-gram that the format knows.
-LARGEST_NGRAM = 3
-#: Texts counted at a time, so that memory stays bounded whatever the batch.
-CHUNK = 256
+#: One or two of (UTF-8, offsets, whether those have 8 bytes), as Arrow keeps strings.
+Columns: TypeAlias = tuple[tuple[Buffer, Buffer, bool], ...]
 
-
-class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the arrays mean."""
-
-    format: int = SCORER_FORMAT
-    head: str  #: ``linear`` or ``forest``
-    smallest_ngram: int
-    largest_ngram: int
-    sublinear_tf: bool
-    intercept: float = 0.0  #: linear: added to the weighted sum, giving the decision value
-    slope: float = 1.0  #: linear: ``p_real = sigmoid(slope * decision + offset)``
-    offset: float = 0.0
-    masks: list[str] = []  #: names of the masks laid over a text before its words are counted
-    news_intercept: float = 0.0  #: added to the sum weighted by ``news_weights``, where there are any
+#: Texts scored at a time with all that is counted in them, so that memory stays bounded whatever the batch.
+CHUNK = 4096
+_FIRST_LANGUAGE = 2  #: column of the kernel's integers, behind words and known words
+#: Texts that are looked at one by one: for so few, arrays cost more than they save.
+_FEW = 8
+#: A text most of whose characters lie outside Latin-1 has at least this share of bytes that begin one.
+_LEAST_BEGINNINGS = 1 / 8
+#: First byte, in UTF-8, of a character outside Latin-1, or a higher one.
+_OUTSIDE_LATIN_1 = 0xC4
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """What is known of each of n texts."""
+class Scores(NamedTuple):
+    """What is known of each of n texts. A tuple, as one is made for every single text that is asked for."""
 
     p_real: Floats  #: shape (n,), in [0, 1]
     words: list[int]  #: number of words
@@ -62,20 +55,33 @@ class Scores:
 
     def each(self) -> list[TextScore]:
         """The same, text by text."""
-        count = len(self.words)
-        nothing: list[None] = [None] * count
-        columns = (
+        nothing = repeat(None)
+        columns = zip(
             self.p_real.tolist(),
             self.words,
             self.known_words,
             nothing if self.languages is None else self.languages,
             nothing if self.news_log_odds is None else self.news_log_odds.tolist(),
             nothing if self.halves is None else map(tuple, self.halves.tolist()),
+            strict=False,  # what is not known has no end
         )
         return [
             TextScore(p_real=p, words=w, known_words=k, language=language, news_log_odds=news, halves=halves)
-            for p, w, k, language, news, halves in zip(*columns, strict=True)
+            for p, w, k, language, news, halves in columns
         ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StringScores:
+    """What is known of each of n strings of a column; of those that are ``refused``, nothing that means anything."""
+
+    p_real: Floats  #: shape (n,), in [0, 1]
+    words: NDArray[np.int64]  #: shape (n,)
+    known_words: NDArray[np.int64]  #: shape (n,)
+    languages: list[str]  #: BCP 47 or ``und``
+    news_log_odds: Floats | None  #: shape (n,)
+    halves: Floats  #: shape (n, 2)
+    refused: list[int]  #: rows, from 0, that are not UTF-8
 
 
 class Scorer(Protocol):
@@ -90,304 +96,189 @@ class Scorer(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Features:
-    """Non-zero TF-IDF values of n texts, as parallel arrays sorted by text, then term."""
-
-    count: int
-    rows: NDArray[np.int64]
-    terms: NDArray[np.int64]
-    values: Floats  #: each row has Euclidean length 1, or no value at all
-
-    def weighted_sum(self, weights: Floats) -> Floats:
-        """Sum of values times weights by term, shape (count,)."""
-        return np.bincount(self.rows, self.values * weights[self.terms], self.count)
-
-
-class LinearHead:
-    """A weighted sum and a sigmoid."""
-
-    def __init__(self, header: Header, tensors: Tensors) -> None:
-        self._header = header
-        self.weights: Floats = tensors["weights"]
-
-    def p_real(self, features: Features) -> Floats:
-        """Probabilities, shape (n,)."""
-        decision = features.weighted_sum(self.weights) + self._header.intercept
-        return sigmoid(self._header.slope * decision + self._header.offset)
-
-
-class ForestHead:
-    """The mean over decision trees, all walked at once level by level."""
-
-    def __init__(self, header: Header, tensors: Tensors) -> None:
-        del header
-        used = np.unique(tensors["feature"][tensors["feature"] >= 0])
-        self._column = np.full(len(tensors["idf"]), -1, dtype=np.int64)
-        self._column[used] = np.arange(len(used))
-        self._width = len(used)
-        self._roots = tensors["roots"].astype(np.int64)
-        leaf = tensors["feature"] < 0
-        here = np.arange(len(leaf))
-        left = np.where(leaf, here, tensors["left"])
-        right = np.where(leaf, here, tensors["right"])
-        self._child = np.column_stack([left, right]).ravel()  # of node n: left at 2n, right at 2n + 1
-        self._test = self._column[np.where(leaf, used[0] if len(used) else 0, tensors["feature"])]
-        self._threshold = tensors["threshold"]
-        self._value = tensors["value"]
-        self._levels = self._count_levels()
-
-    def _count_levels(self) -> int:
-        """Steps after which every walk stands at a leaf."""
-        levels, nodes = 0, np.unique(self._roots)
-        while True:
-            following = np.unique(np.concatenate([self._child[2 * nodes], self._child[2 * nodes + 1]]))
-            if np.array_equal(following, nodes):
-                return levels
-            levels, nodes = levels + 1, following
-
-    def p_real(self, features: Features) -> Floats:
-        """Probabilities, shape (n,)."""
-        # scikit-learn's trees compare float32 values with float64 thresholds.
-        width = max(1, self._width)
-        values = np.zeros(features.count * width, dtype=np.float32)
-        columns = self._column[features.terms]
-        tested = columns >= 0
-        values[features.rows[tested] * width + columns[tested]] = features.values[tested]
-        node = np.tile(self._roots, (features.count, 1))
-        row = (np.arange(features.count) * width)[:, None]
-        for _ in range(self._levels):
-            node = self._child[2 * node + (values[row + self._test[node]] > self._threshold[node])]
-        return np.asarray(self._value[node].mean(axis=1), dtype=np.float64)
-
-
-def sigmoid(value: Floats) -> Floats:
-    """``1 / (1 + exp(-value))`` without overflow."""
-    small = np.exp(-np.abs(value))
-    return np.where(value >= 0, 1 / (1 + small), small / (1 + small))
-
-
 class CompiledScorer:
-    """A TF-IDF vectorizer and a classifier head, read from a blob."""
+    """A vectorizer of word n-grams and a classifier, read from a blob. May be asked from several threads at once.
 
-    def __init__(self, header: Header, tensors: Tensors) -> None:
+    ``native`` says whether the compiled kernel is wanted where there is one. Raises :class:`ValueError`,
+    :class:`OverflowError` or :class:`InputError` for what no kernel can do.
+    """
+
+    def __init__(self, header: Header, tensors: Tensors, *, native: bool = True) -> None:
         self.header = header
-        self.vocabulary = Vocabulary(tensors["terms"], header.largest_ngram)
-        self.idf: Floats = tensors["idf"]
-        self.head = LinearHead(header, tensors) if header.head == "linear" else ForestHead(header, tensors)
-        self._news_weights: Floats | None = tensors.get("news_weights")
+        self.is_native = native and ABSENT is None
         self.masker = Masker(header.masks)
+        self._parts = parts_of(header, tensors)
+        self._kernel: Kernel = native_kernel(self._parts) if self.is_native else NumpyKernel(self._parts)
+        self._said = self._parts.said
+        self._counted = _FIRST_LANGUAGE + len(language_table().languages)
+        self._has_news = "news_weights" in tensors
+        self._combine = _Combination(header, tensors)
+
+    @property
+    def weights(self) -> Floats:
+        """Of the first weighted sum, by column."""
+        return self._parts.outputs[0].weights
+
+    @cached_property
+    def numpy_kernel(self) -> NumpyKernel:
+        """The kernel that can say where it found what, for explanations."""
+        return self._kernel if isinstance(self._kernel, NumpyKernel) else NumpyKernel(self._parts)
 
     def p_real(self, texts: Sequence[str]) -> Floats:
         """The probabilities alone, shape (n,)."""
-        p_real = np.empty(len(texts))
-        for start in range(0, len(texts), CHUNK):
-            p_real[start : start + CHUNK] = self.head.p_real(self._count(texts[start : start + CHUNK]).features())
-        return p_real
+        said = np.empty((len(texts), self._said))
+        self._ask(texts, said, None, halves=False)
+        return self._combine(said)
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Everything that a verdict may depend on; the answer keeps the order of the texts."""
-        parts = [self._score(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)]
-        return _joined(parts or [self._score([])], has_news=self._news_weights is not None)
+        if len(texts) <= CHUNK:
+            return self._score(texts)
+        return _joined([self._score(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)])
 
     def _score(self, texts: Sequence[str]) -> Scores:
-        counted = self._count(texts)
-        features = counted.features()
+        said, counts = self._answers(len(texts))
+        self._ask(texts, said, counts, halves=True)
+        p_real = self._combine(said)
         return Scores(
-            p_real=self.head.p_real(features),
-            words=counted.words.tolist(),
-            known_words=counted.known_words().tolist(),
-            languages=languages_of(texts, counted.function_words(), counted.words),
-            news_log_odds=self._news_log_odds(features),
-            halves=self.head.p_real(counted.features(halves=True)).reshape(len(texts), 2),
+            p_real[:, 0],
+            *_counted(texts, counts),
+            said[:, 0, -1] if self._has_news else None,
+            p_real[:, 1:],
         )
 
-    def _news_log_odds(self, features: Features) -> Floats | None:
-        if self._news_weights is None:
-            return None
-        return features.weighted_sum(self._news_weights) + self.header.news_intercept
+    def _answers(self, count: int) -> tuple[Floats, NDArray[np.int64]]:
+        """Room for what a kernel says and counts."""
+        return np.empty((count, 3, self._said)), np.empty((count, self._counted), dtype=np.int64)
 
-    def _count(self, texts: Sequence[str]) -> "Counted":
-        return Counted(self, [self.masker.mask(text) for text in texts] if self.header.masks else texts)
+    def _ask(self, texts: Sequence[str], said: Floats, counts: NDArray[np.int64] | None, *, halves: bool) -> None:
+        if self.header.masks:
+            texts = [self.masker.mask(text) for text in texts]
+        try:
+            self._kernel.score(texts, said, counts, halves)
+        except ValueError as error:
+            raise InputError(f"a text cannot be scored: {error}") from error
 
+    def strings(self, columns: Columns, begin: int, count: int) -> StringScores:
+        """:meth:`score` of ``count`` strings from ``begin`` of Arrow columns, without making texts of most of them.
 
-class Counted:
-    """The terms of a few texts, found."""
-
-    def __init__(self, scorer: CompiledScorer, texts: Sequence[str]) -> None:
-        self._scorer = scorer
-        word_counts: list[int] = []
-        #: The number of every word, -1 for one in no term, and one -1 behind each text.
-        self._numbers = scorer.vocabulary.numbers(texts, word_counts)
-        self.words = np.array(word_counts, dtype=np.int64)  #: shape (n,)
-        #: The same, -1 also for function words that are in no term.
-        self._terms = scorer.vocabulary.terms_only(self._numbers)
-        self._rows = np.repeat(np.arange(len(texts)), self.words + 1)
-        #: For each length of n-grams, from the smallest: at which word those start that are terms, and their columns.
-        self.occurrences: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = list(self._find())
-
-    def _find(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """For each length of n-grams: at which word those start that are terms, and their columns."""
-        header, vocabulary = self._scorer.header, self._scorer.vocabulary
-        if header.smallest_ngram == 1:
-            single = vocabulary.single[self._terms]
-            places = np.flatnonzero(single >= 0)
-            yield places, single[places]
-        yield from vocabulary.ngrams(self._terms, header.smallest_ngram, header.largest_ngram)
-
-    def known_words(self) -> NDArray[np.int64]:
-        """How many words of each text the vocabulary holds, shape (n,)."""
-        return np.bincount(self._rows[self._terms >= 0], minlength=len(self.words))
-
-    def function_words(self) -> NDArray[np.int64]:
-        """How many of the words of each text are function words of each language, shape (n, languages)."""
-        bits = self._scorer.vocabulary.language_bits
-        ends = np.cumsum(self.words + 1) - 1
-        counts = np.empty((len(self.words), bits.shape[1]), dtype=np.int64)
-        for text, (end, size) in enumerate(zip(ends.tolist(), self.words.tolist(), strict=True)):
-            bits[self._numbers[end - size : end]].sum(axis=0, dtype=np.int64, out=counts[text])
-        return counts
-
-    def features(self, *, halves: bool = False) -> Features:
-        """TF-IDF of the terms: a row for each text or, with ``halves``, for each half of the words of each."""
-        rows, count = self._rows, len(self.words)
-        if halves:
-            begin = np.cumsum(self.words + 1) - self.words - 1
-            middle = begin + self.words // 2
-            rows = 2 * rows + (np.arange(len(rows)) >= middle[rows])
-            count = 2 * count
-        size = self._scorer.vocabulary.size
-        keys = [rows[places] * size + columns for places, columns in self.occurrences]
-        return self._weigh(count, np.concatenate(keys))
-
-    def _weigh(self, count: int, keys: NDArray[np.int64]) -> Features:
-        """TF-IDF of the terms found; a key is ``row * number of terms + term``."""
-        keys.sort()
-        is_first = np.ones(len(keys), dtype=bool)
-        np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
-        starts = np.flatnonzero(is_first)
-        rows, terms = np.divmod(keys[starts], self._scorer.vocabulary.size)
-        frequency = np.diff(starts, append=len(keys)).astype(np.float64)
-        if self._scorer.header.sublinear_tf:
-            frequency = np.log(frequency) + 1
-        values = frequency * self._scorer.idf[terms]
-        length = np.sqrt(np.bincount(rows, values * values, count))
-        return Features(count=count, rows=rows, terms=terms, values=values / length[rows])
+        ``columns`` are one or two of (UTF-8, offsets, whether those have 8 bytes); with two, a text is a string of
+        the first, a line feed and one of the second. Only for a model without masks. Raises :class:`ValueError`
+        for offsets outside the data.
+        """
+        if self.header.masks:
+            raise ValueError("masks are laid over texts, not over columns")
+        said, counts = self._answers(count)
+        refused = self._kernel.score_utf8(columns, begin, count, said, counts, True)  # noqa: FBT003
+        p_real = self._combine(said)
+        return StringScores(
+            p_real=p_real[:, 0],
+            words=counts[:, 0],
+            known_words=counts[:, 1],
+            languages=_judge_strings(columns, begin, counts, set(refused)),
+            news_log_odds=said[:, 0, -1] if self._has_news else None,
+            halves=p_real[:, 1:],
+            refused=refused,
+        )
 
 
-def _joined(parts: Sequence[Scores], *, has_news: bool) -> Scores:
+class _Combination:
+    """From what a kernel says to probabilities: the mean of the members, each calibrated."""
+
+    def __init__(self, header: Header, tensors: Tensors) -> None:
+        self._members = header.members
+        self._is_plain = len(header.members) == 1 and header.members[0].calibration == "none"
+        self._steps: list[tuple[Floats, Floats]] = []
+        if "isotonic_sizes" in tensors:
+            ends = np.cumsum(tensors["isotonic_sizes"])[:-1]
+            x, y = (np.split(tensors[name], ends) for name in ("isotonic_x", "isotonic_y"))
+            self._steps = list(zip(x, y, strict=True))
+
+    def __call__(self, said: Floats) -> Floats:
+        """Shape (..., said) to shape (...)."""
+        if self._is_plain:
+            return said[..., 0]
+        steps = iter(self._steps)
+        p_real = np.zeros(said.shape[:-1])
+        for number, member in enumerate(self._members):
+            value = said[..., number]
+            if member.calibration == "sigmoid":
+                value = sigmoid(member.calibration_slope * value + member.calibration_offset)
+            elif member.calibration == "isotonic":
+                value = np.interp(value, *next(steps))
+            p_real += value
+        return p_real / len(self._members)
+
+
+def _counted(texts: Sequence[str], counts: NDArray[np.int64]) -> tuple[list[int], list[int], list[str]]:
+    """Words, known words and language of each text."""
+    if len(texts) > _FEW:
+        words = counts[:, 0]
+        return words.tolist(), counts[:, 1].tolist(), languages_of(texts, counts[:, _FIRST_LANGUAGE:], words)
+    rows = counts.tolist()
+    languages = [judge_language(text, row[_FIRST_LANGUAGE:], row[0]) for text, row in zip(texts, rows, strict=True)]
+    return [row[0] for row in rows], [row[1] for row in rows], languages
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
     """The scores of several chunks as one."""
+    news = [part.news_log_odds for part in parts if part.news_log_odds is not None]
     return Scores(
         p_real=np.concatenate([part.p_real for part in parts]),
         words=[count for part in parts for count in part.words],
         known_words=[count for part in parts for count in part.known_words],
         languages=[language for part in parts for language in part.languages or ()],
-        news_log_odds=np.concatenate([part.news_log_odds for part in parts]) if has_news else None,
+        news_log_odds=np.concatenate(news) if news else None,
         halves=np.concatenate([part.halves for part in parts if part.halves is not None]),
     )
 
 
-# --- the blob ----------------------------------------------------------------------------------
+def from_bytes(blob: Blob, *, native: bool = True) -> CompiledScorer:
+    """Read the blob; raises :class:`BundleDamagedError` or :class:`BundleFormatError`, never anything else.
 
-_DTYPES = {
-    "terms": np.uint8,
-    "idf": np.float64,
-    "news_weights": np.float64,
-    "weights": np.float64,
-    "feature": np.int32,
-    "threshold": np.float64,
-    "left": np.int32,
-    "right": np.int32,
-    "value": np.float64,
-    "roots": np.int32,
-}
-_NAMES = {
-    "linear": {"terms", "idf", "weights"},  # and, where news is told from other texts, "news_weights"
-    "forest": {"terms", "idf", "feature", "threshold", "left", "right", "value", "roots"},
-}
-
-
-def to_bytes(header: Header, tensors: Tensors) -> bytes:
-    """Write the blob."""
-    metadata = {"falsetrue": msgspec.json.encode(header).decode()}
-    return safetensors.numpy.save(tensors, metadata)
-
-
-def from_bytes(blob: bytes) -> CompiledScorer:
-    """Read the blob; raises :class:`BundleDamagedError` or :class:`BundleFormatError`, never anything else."""
+    The scorer's weights stay where they lie in the blob. ``native`` says whether the compiled kernel is wanted.
+    """
+    header, tensors = read_blob(blob)
     try:
-        tensors = safetensors.numpy.load(blob)
-        header = _header(blob)
-    except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
-        raise BundleDamagedError(f"scorer.safetensors cannot be read ({type(error).__name__})") from error
-    _check(header, tensors)
-    try:
-        return CompiledScorer(header, tensors)
-    except (OverflowError, InputError) as error:
+        return CompiledScorer(header, tensors, native=native)
+    except (OverflowError, ValueError, InputError) as error:
         raise BundleFormatError(f"scorer.safetensors: {error}") from error
 
 
-def _header(blob: bytes) -> Header:
-    length = int.from_bytes(blob[:8], "little")
-    metadata = msgspec.json.decode(blob[8 : 8 + length], type=dict[str, Any])["__metadata__"]
-    written = msgspec.json.decode(metadata["falsetrue"], type=dict[str, Any])
-    if written.get("format", 0) not in _READABLE_FORMATS:
-        raise BundleFormatError(
-            f"scorer.safetensors has format {written.get('format')!r}; this version reads 1 to {SCORER_FORMAT}: "
-            "upgrade falsetrue or train again"
-        )
-    return msgspec.convert(written, Header)
+# --- languages of strings ---------------------------------------------------------------------------
 
 
-def _check(header: Header, tensors: Tensors) -> None:
-    """Every name, type, length, index and number."""
-    if header.head not in _NAMES or set(tensors) - {"news_weights"} != _NAMES[header.head]:
-        raise BundleDamagedError("scorer.safetensors does not hold the arrays of a known model")
-    if not 1 <= header.smallest_ngram <= header.largest_ngram <= LARGEST_NGRAM:
-        raise BundleDamagedError("scorer.safetensors asks for n-grams that no model has")
-    for name, tensor in tensors.items():
-        if tensor.dtype != _DTYPES[name] or tensor.ndim != 1:
-            raise BundleDamagedError(f"scorer.safetensors: array {name!r} has an unexpected type or shape")
-        if tensor.dtype == np.float64 and not np.isfinite(tensor).all():
-            raise BundleDamagedError(f"scorer.safetensors: array {name!r} holds a number that is not finite")
-    if not np.isfinite([header.intercept, header.slope, header.offset, header.news_intercept]).all():
-        raise BundleDamagedError("scorer.safetensors: a coefficient is not finite")
-    terms = _terms(tensors)
-    if not terms or len(terms) != len(tensors["idf"]) or len(set(terms)) != len(terms):
-        raise BundleDamagedError("scorer.safetensors: vocabulary and weights do not fit together")
-    if any(len(tensors[name]) != len(terms) for name in ("weights", "news_weights") if name in tensors):
-        raise BundleDamagedError("scorer.safetensors: vocabulary and weights do not fit together")
-    if header.head == "forest":
-        _check_forest(tensors, len(terms))
+class _Strings:
+    """Some strings of an Arrow column."""
+
+    def __init__(self, data: Buffer, offsets: Buffer, wide: bool, begin: int, count: int) -> None:  # noqa: FBT001
+        self._data = np.frombuffer(data, dtype=np.uint8) if memoryview(data).nbytes else np.empty(0, dtype=np.uint8)
+        held = np.frombuffer(offsets, dtype=np.int64 if wide else np.int32)
+        self._ends = held[begin : begin + count + 1].astype(np.int64)
+        self.bytes = np.diff(self._ends)
+
+    def beginnings(self) -> NDArray[np.int64]:
+        """Of characters outside Latin-1 in each string."""
+        here = self._data[self._ends[0] : self._ends[-1]]
+        places = np.flatnonzero(here >= _OUTSIDE_LATIN_1)
+        found: NDArray[np.int64] = np.diff(np.searchsorted(places, self._ends - self._ends[0]))
+        return found
+
+    def text(self, row: int) -> str:
+        return self._data[self._ends[row] : self._ends[row + 1]].tobytes().decode()
 
 
-def _check_forest(tensors: Tensors, terms: int) -> None:
-    nodes = len(tensors["feature"])
-    sizes = {len(tensors[name]) for name in ("threshold", "left", "right", "value")}
-    inner = tensors["feature"] >= 0
-    here = np.arange(nodes)[inner]
-    children = np.concatenate([tensors["left"][inner], tensors["right"][inner]])
-    sound = (
-        sizes == {nodes}
-        and len(tensors["roots"]) > 0
-        and bool(np.all((tensors["roots"] >= 0) & (tensors["roots"] < nodes)))
-        and bool(np.all(tensors["feature"] < terms))
-        and bool(np.all(children < nodes))
-        # Children stand behind their parent, so that every walk ends.
-        and bool(np.all(children > np.concatenate([here, here])))
-        and bool(np.all((tensors["value"] >= 0) & (tensors["value"] <= 1)))
-    )
-    if not sound:
-        raise BundleDamagedError("scorer.safetensors: the trees do not fit together")
-
-
-def _terms(tensors: Tensors) -> list[str]:
-    try:
-        return tensors["terms"].tobytes().decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise BundleDamagedError("scorer.safetensors: the vocabulary is not UTF-8") from error
-
-
-def make_terms(vocabulary: Sequence[str]) -> NDArray[np.uint8]:
-    """The vocabulary, in column order, as the blob holds it (no term can contain a line feed)."""
-    return np.frombuffer("\n".join(vocabulary).encode("utf-8"), dtype=np.uint8)
+def _judge_strings(columns: Columns, begin: int, counts: NDArray[np.int64], refused: set[int]) -> list[str]:
+    """As :func:`judge_language` of every string; texts are made of those only whose script must be looked at."""
+    judged = judge_languages(counts[:, _FIRST_LANGUAGE:], counts[:, 0])
+    if not judged:
+        return []
+    strings = [_Strings(*column, begin, len(judged)) for column in columns]
+    size = np.sum([each.bytes for each in strings], axis=0)
+    beginnings = np.sum([each.beginnings() for each in strings], axis=0)
+    may_be_foreign = (beginnings > _LEAST_BEGINNINGS * size).tolist()
+    for row, language in enumerate(judged):
+        if row not in refused and (may_be_foreign[row] or language == UNDETERMINED):
+            text = "\n".join(each.text(row) for each in strings)
+            judged[row] = judge_language(text, counts[row, _FIRST_LANGUAGE:].tolist(), int(counts[row, 0]))
+    return judged

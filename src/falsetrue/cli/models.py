@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from falsetrue.cli.options import AsJson
+from falsetrue.cli.options import AsJson, Replace
 from falsetrue.cli.output import print_json
+from falsetrue.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from falsetrue.registry.folder import Listed
@@ -104,6 +105,45 @@ def trust(model: Annotated[str, typer.Argument(metavar="MODEL")], as_json: AsJso
         print_json({"name": manifest.name, "version": manifest.version, "trusted": True})
         return
     typer.echo(f"{manifest.reference}: its model_final.joblib may be unpickled")
+
+
+@app.command("compile")
+def compile_model(
+    pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE", help="A scikit-learn pipeline saved with joblib.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The file to write, or a folder for scorer.safetensors.")
+    ],
+    trust: Annotated[
+        bool, typer.Option("--trust", help="You know who made the file: opening it can run any code.")
+    ] = False,
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a saved pipeline into a scorer that needs no scikit-learn and cannot run code.
+
+    It is written only if it says what the pipeline says, to 1e-6 and with equal labels. What has no compiled form
+    is named.
+    """
+    try:
+        from falsetrue.jobs.compile import compile_file
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("falsetrue"):
+            raise
+        raise MissingExtraError("`falsetrue models compile`", "train") from error
+    from falsetrue.settings import load_settings
+
+    state_folder = load_settings().state_folder
+    compiled = compile_file(pipeline, output, state_folder=state_folder, trust=trust, replace=replace)
+    if as_json:
+        print_json(asdict(compiled))
+        return
+    members = f"{compiled.head}, mean of {compiled.members}" if compiled.members > 1 else compiled.head
+    typer.echo(f"{compiled.file}: {', '.join(compiled.parts)} ({members})")
+    typer.echo(f"  {compiled.columns:,} columns, {compiled.bytes:,} bytes, format {compiled.format}")
+    proved = f"{compiled.proved_on} texts; largest difference {compiled.difference:.1e}"
+    typer.echo(f"  says what the pipeline says of {proved}")
+    for note in compiled.notes:
+        typer.echo(f"  {note}")
 
 
 @app.command()

@@ -49,12 +49,18 @@ class LanguageTable:
         listed = function_words()
         #: BCP 47, in the order of the columns.
         self.languages: tuple[str, ...] = tuple(listed)
-        every = dict.fromkeys(word for group in listed.values() for word in sorted(group))
-        self._number = {word: number for number, word in enumerate(every)}
+        #: Every function word once.
+        self.words: tuple[str, ...] = tuple(dict.fromkeys(word for group in listed.values() for word in sorted(group)))
+        self._number = {word: number for number, word in enumerate(self.words)}
         # The last row is for every other word, whose number is -1.
-        self._bits = np.zeros((len(every) + 1, len(listed)), dtype=np.uint8)
+        self._bits = np.zeros((len(self.words) + 1, len(listed)), dtype=np.uint8)
         for column, group in enumerate(listed.values()):
             self._bits[[self._number[word] for word in group], column] = 1
+
+    @property
+    def bits(self) -> NDArray[np.uint8]:
+        """Membership, 0 or 1, of :attr:`words`, shape (number of words, L)."""
+        return self._bits[:-1]
 
     def bits_of(self, words: Iterable[str]) -> NDArray[np.uint8]:
         """Membership, 0 or 1, of lower-case words, shape (number of words, L)."""
@@ -74,25 +80,50 @@ def judge_languages(counts: NDArray[np.int64], words: NDArray[np.int64]) -> list
     :attr:`LanguageTable.languages`; ``words`` has shape (n,): tokens of any kind. The answer is BCP 47,
     or ``und`` where too few words speak for the best language or it leads by too little.
     """
-    return [_judge(row, total) for row, total in zip(counts.tolist(), words.tolist(), strict=True)]
+    if not len(words):
+        return []
+    rows = np.arange(len(words))
+    best = counts.argmax(axis=1)
+    most = counts[rows, best]
+    others = counts.copy()
+    others[rows, best] = 0
+    runner_up = others.max(axis=1)
+    clear = (
+        (most > runner_up)
+        & (most >= np.maximum(LEAST_COUNT, LEAST_SHARE * words))
+        & (2 * most - runner_up >= BASE_EVIDENCE + EVIDENCE_PER_WORD * words)
+    )
+    names = (*language_table().languages, UNDETERMINED)
+    return [names[number] for number in np.where(clear, best, len(names) - 1).tolist()]
 
 
 def _judge(counts: list[int], words: int) -> str:
-    *_, runner_up, most = sorted(counts)
-    lead = most - runner_up
-    needed = BASE_EVIDENCE + EVIDENCE_PER_WORD * words
-    if lead == 0 or most < max(LEAST_COUNT, LEAST_SHARE * words) or most + lead < needed:
+    most = max(counts)
+    if most < LEAST_COUNT or most < LEAST_SHARE * words:
         return UNDETERMINED
-    return language_table().languages[counts.index(most)]
+    best = counts.index(most)
+    counts[best] = 0
+    lead = most - max(counts)
+    if lead == 0 or most + lead < BASE_EVIDENCE + EVIDENCE_PER_WORD * words:
+        return UNDETERMINED
+    return language_table().languages[best]
 
 
 def languages_of(texts: Sequence[str], counts: NDArray[np.int64], words: NDArray[np.int64]) -> list[str]:
     """:func:`judge_languages`, but by script for the texts that are written in another than Latin."""
-    judged = judge_languages(counts, words)
-    return [
-        _by_script(text) or language if language == UNDETERMINED or _is_mostly_not_western(text) else language
-        for text, language in zip(texts, judged, strict=True)
-    ]
+    judged = zip(texts, judge_languages(counts, words), strict=True)
+    return [_by_script_too(text, language) for text, language in judged]
+
+
+def judge_language(text: str, counts: list[int], words: int) -> str:
+    """The same of one text, by its counts of function words, which are overwritten, and of words of any kind."""
+    return _by_script_too(text, _judge(counts, words))
+
+
+def _by_script_too(text: str, language: str) -> str:
+    if language == UNDETERMINED or _is_mostly_not_western(text):
+        return _by_script(text) or language
+    return language
 
 
 @cache
@@ -189,6 +220,8 @@ def dominant_script(text: str) -> str:
 
 def _by_script(text: str) -> str | None:
     """The language that the script, and the letters of it that few languages use, speak for; None for Latin."""
+    if text.isascii():
+        return None
     languages = _WRITTEN_IN.get(dominant_script(text))
     if languages is None:
         return None

@@ -10,13 +10,13 @@ Span = tuple[int, int]
 _find_words = re.compile(TOKEN_PATTERN).finditer
 
 
-def word_spans(text: str) -> list[Span]:
-    """The span in ``text`` of each of ``falsetrue.features.words.words(text)``, in order; none overlap.
+def word_spans(text: str, *, lowercase: bool = True) -> list[Span]:
+    """The span in ``text`` of each of ``words(text, lowercase=...)``, in order; none overlap.
 
     Words are cut after lower-casing, which makes two code points of some single ones ('İ'), so that places in the
     lower-cased text are not always places in the text.
     """
-    lowered = text.lower()
+    lowered = text.lower() if lowercase else text
     found = [match.span() for match in _find_words(lowered)]
     if len(lowered) == len(text):
         return found

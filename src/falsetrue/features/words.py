@@ -10,6 +10,11 @@ TOKEN_PATTERN = r"(?u)\b\w\w+\b"  # noqa: S105 - the token is a word
 _find_tokens: Callable[[str], list[str]] = re.compile(r"\w\w+").findall
 
 
-def words(text: str) -> list[str]:
-    """The lower-cased words of a text, in order."""
-    return _find_tokens(text.lower())
+def words(text: str, *, lowercase: bool = True) -> list[str]:
+    """The words of a text, in order, lower-cased unless told not to."""
+    return _find_tokens(text.lower() if lowercase else text)
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is one word that :func:`words` may find."""
+    return _find_tokens(text) == [text]

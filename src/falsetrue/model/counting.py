@@ -1,24 +1,16 @@
-"""How often each n-gram stands in each text, counted once for many fits.
+"""How often each n-gram stands in each text, counted once for many fits."""
 
-The same numbers as scikit-learn's ``CountVectorizer`` with its default token pattern, but n-grams are
-integer keys over word numbers until the end, which is about ten times faster; and rows can be taken
-out and fitted on without counting again.
-"""
-
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 
-from falsetrue.features.words import words
+from falsetrue.features.counters import Cut, Weighing
+from falsetrue.features.counting import NgramCounter
 
 Positions = NDArray[np.int64]
-
-#: Largest key of an n-gram.
-LARGEST_KEY = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,65 +34,13 @@ class Counts:
 
 
 def count_ngrams(texts: Iterable[str], *, largest: int, fewest_texts: int = 1) -> Counts:
-    """Count words and n-grams of up to ``largest`` words that stand in at least ``fewest_texts`` of the texts."""
-    number: defaultdict[str, int] = defaultdict()
-    number.default_factory = number.__len__  # every new word takes the next number
-    numbers, lengths = _numbered(texts, number)
-    rows = np.repeat(np.arange(len(lengths)), lengths + 1)
-    names = np.array(list(number), dtype=object)
-    parts = [
-        _counted(rows[places], keys, len(lengths), fewest_texts)
-        for places, keys in _ngrams(numbers, len(names), largest)
-    ]
-    terms = np.concatenate([_spelled(keys, length, names) for length, (_, keys) in enumerate(parts, start=1)])
-    order = np.argsort(terms, kind="stable")
-    matrix = hstack([part for part, _ in parts], format="csr")[:, order]
-    matrix.sort_indices()
-    return Counts(matrix=matrix, terms=terms[order].astype(np.str_))
+    """Count words and n-grams of up to ``largest`` words that stand in at least ``fewest_texts`` of the texts.
 
-
-def _numbered(texts: Iterable[str], number: Mapping[str, int]) -> tuple[Positions, Positions]:
-    """The number of every word, in order, with -1 behind each text; and the word count of each text."""
-    found: list[Positions] = []
-    lengths: list[int] = []
-    for text in texts:
-        tokens = words(text)
-        lengths.append(len(tokens))
-        found.append(np.array([*map(number.__getitem__, tokens), -1], dtype=np.int64))
-    return np.concatenate(found) if found else np.empty(0, dtype=np.int64), np.array(lengths, dtype=np.int64)
-
-
-def _ngrams(numbers: Positions, size: int, largest: int) -> Iterator[tuple[Positions, Positions]]:
-    """For each length: the places where n-grams start, and their keys ``(w1 * size + w2) * size + ...``."""
-    if size**largest > LARGEST_KEY:
-        raise OverflowError(f"{size} different words are more than {largest}-grams can be counted of")
-    places = np.flatnonzero(numbers >= 0)
-    keys = numbers[places]
-    yield places, keys
-    for length in range(2, largest + 1):
-        following = numbers[places + length - 1]
-        goes_on = following >= 0
-        places, keys = places[goes_on], keys[goes_on] * size + following[goes_on]
-        yield places, keys
-
-
-def _counted(rows: Positions, keys: Positions, count: int, fewest_texts: int) -> tuple[csr_matrix, Positions]:
-    """Counts by text and key, and the keys, of those in enough texts."""
-    distinct, column, occurrences = np.unique(keys, return_inverse=True, return_counts=True)
-    often = (occurrences >= fewest_texts)[column]  # first, because most n-grams stand in one text only
-    ones = np.ones(int(often.sum()), dtype=np.int32)
-    matrix = csr_matrix((ones, (rows[often], column[often])), shape=(count, len(distinct)))
-    enough = np.flatnonzero(np.bincount(matrix.indices, minlength=len(distinct)) >= fewest_texts)
-    return matrix[:, enough], distinct[enough]
-
-
-def _spelled(keys: Positions, length: int, names: NDArray[np.object_]) -> NDArray[np.object_]:
-    """The text of each n-gram."""
-    parts: Sequence[NDArray[np.object_]] = ()
-    for _ in range(length):
-        keys, last = np.divmod(keys, len(names))
-        parts = (names[last], *parts)
-    spelled = parts[0]
-    for part in parts[1:]:
-        spelled = spelled + " " + part
-    return spelled
+    Raises :class:`OverflowError` where there are more of them than can be numbered.
+    """
+    counter = NgramCounter(Cut(largest=largest))
+    counter.add(texts)
+    terms = counter.terms(fewest=fewest_texts)
+    rows = counter.rows(terms, Weighing())
+    held = rows.values.astype(np.int32), rows.columns, np.concatenate([[0], rows.ends])
+    return Counts(matrix=csr_matrix(held, shape=(counter.texts, len(terms))), terms=terms.spelled.astype(np.str_))

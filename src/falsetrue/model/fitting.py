@@ -15,9 +15,11 @@ from sklearn.pipeline import Pipeline
 
 from falsetrue.errors import InputError
 from falsetrue.model.counting import Counts, count_ngrams
+from falsetrue.model.regression import fit_regression
+from falsetrue.news import filtering, masking
 from falsetrue.news.article import Article
 from falsetrue.news.duplicates import near_duplicate_groups
-from falsetrue.news.masking import CATALOGUE, Masker
+from falsetrue.news.masking import Masker
 from falsetrue.news.splitting import grouped_folds, without_sources
 
 Positions = NDArray[np.int64]
@@ -37,6 +39,7 @@ class Recipe:
     summary: str  #: one line for people
     as_deployed: bool = False  #: prepare and weigh the articles as the deployed model's project did
     masks: tuple[str, ...] = ()  #: names of masks laid over every text
+    filters: tuple[str, ...] = ()  #: names of filters; a text that one matches is no article
     blocked_words: frozenset[str] = frozenset()  #: words that stand in no term
     digits: bool = True  #: whether a term may hold a digit; years and counts tell when, not what
     largest_ngram: int = 2
@@ -50,7 +53,8 @@ DEFAULT = Recipe(
     name="default",
     summary="TF-IDF of word 1-2-grams with known leaks masked, logistic regression, corpora and classes of equal "
     "weight, calibrated by Platt's sigmoid on out-of-fold scores",
-    masks=tuple(CATALOGUE),
+    masks=tuple(masking.CATALOGUE),
+    filters=tuple(filtering.CATALOGUE),
     digits=False,
 )
 PLAIN = Recipe(
@@ -287,7 +291,7 @@ def fit_linear(recipe: Recipe, counts: Counts, labels: NDArray[np.int64], weight
         columns = np.sort(columns[np.argsort(-frequency[columns], kind="stable")[: recipe.most_terms]])
     tfidf = TfidfTransformer(sublinear_tf=True)
     values = tfidf.fit_transform(counts.matrix[:, columns])
-    regression = LogisticRegression(C=recipe.inverse_penalty, max_iter=1000).fit(values, labels, weights)
+    regression = fit_regression(values, labels, weights, inverse_penalty=recipe.inverse_penalty)
     return Linear(columns=columns, tfidf=tfidf, regression=regression)
 
 

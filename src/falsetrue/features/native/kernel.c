@@ -4,8 +4,8 @@
 
 #include "scoring.h"
 
-/* A thread's scratch above this size is given back after a text, in bytes of words. */
-#define LARGEST_KEPT ((size_t)1 << 24)
+/* A thread's scratch above this size is given back after a call, in bytes. */
+#define LARGEST_KEPT ((size_t)1 << 26)
 
 typedef struct Bench {
     Scratch scratch;
@@ -21,7 +21,9 @@ typedef struct {
 static PyObject *raise_status(int status)
 {
     if (status == NO_MEMORY) return PyErr_NoMemory();
-    PyErr_SetString(PyExc_ValueError, status == TOO_LONG ? "a text or vocabulary is too long" : "not UTF-8");
+    PyErr_SetString(PyExc_ValueError, status == TOO_LONG    ? "a text or vocabulary is too long"
+                                      : status == MALFORMED ? "a list of words or terms that no model has"
+                                                            : "not UTF-8");
     return NULL;
 }
 
@@ -45,6 +47,14 @@ static void *copy_items(PyObject *object, size_t size, size_t *count)
     return copy;
 }
 
+/* NULL with an error set for what is no tuple, which PyArg_ParseTuple would call an error of the system. */
+static PyObject *need_tuple(PyObject *object)
+{
+    if (PyTuple_Check(object)) return object;
+    PyErr_Format(PyExc_TypeError, "a tuple is needed, not %.80s", Py_TYPE(object)->tp_name);
+    return NULL;
+}
+
 /* --- making one ----------------------------------------------------------------------------------- */
 
 /* Read the words of a buffer, a line feed between them, into the vocabulary. */
@@ -55,7 +65,7 @@ static int take_words(Vocabulary *vocabulary, PyObject *listed, uint32_t flag, u
     if (bytes == NULL) return -1;
     size_t lines = size > 0;
     for (size_t i = 0; i < size; i++) lines += bytes[i] == '\n';
-    const int status = numbers && lines != most ? TOO_LONG : vocabulary_mark(vocabulary, bytes, size, flag, numbers);
+    const int status = numbers && lines != most ? MALFORMED : vocabulary_mark(vocabulary, bytes, size, flag, numbers);
     free(bytes);
     if (status) raise_status(status);
     return status ? -1 : 0;
@@ -87,8 +97,10 @@ static int take_lexicon(Model *model, PyObject *terms, PyObject *stop_words, PyO
         raise_status(NO_MEMORY);
         failed = 1;
     }
-    model->has_stop_words = PyObject_Length(stop_words) > 0;
-    failed = failed || take_terms(&vocabulary, terms) || take_words(&vocabulary, stop_words, IS_STOP, NULL, 0) ||
+    const Py_ssize_t stop_size = PyObject_Length(stop_words);
+    model->has_stop_words = stop_size > 0;
+    failed = failed || stop_size < 0 || take_terms(&vocabulary, terms) ||
+             take_words(&vocabulary, stop_words, IS_STOP, NULL, 0) ||
              take_words(&vocabulary, functions, IS_FUNCTION, numbers, model->function_words);
     if (!failed && idf && idf_count != (model->hashed ? model->columns : vocabulary.columns)) {
         PyErr_SetString(PyExc_ValueError, "idf has not one number for each column");
@@ -151,10 +163,15 @@ static int take_outputs(Model *model, PyObject *outputs)
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(outputs); i++) {
         PyObject *weights;
         const int at = model->outputs++;
-        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(outputs, i), "Odidd", &weights, &model->intercepts[at], &model->links[at],
-                              &model->slopes[at], &model->offsets[at]) ||
-            spread(model, weights, 1 + (int)i))
+        PyObject *output = need_tuple(PyTuple_GET_ITEM(outputs, i));
+        if (output == NULL || !PyArg_ParseTuple(output, "Odidd", &weights, &model->intercepts[at], &model->links[at],
+                                                &model->slopes[at], &model->offsets[at]))
             return -1;
+        if (model->links[at] < LINK_NONE || model->links[at] > LINK_CLIP) {
+            PyErr_SetString(PyExc_ValueError, "a link that no model has");
+            return -1;
+        }
+        if (spread(model, weights, 1 + (int)i)) return -1;
     }
     return 0;
 }
@@ -167,7 +184,8 @@ static int take_forest(Model *model, PyObject *forest)
     double *threshold = NULL, *value = NULL;
     size_t nodes = SIZE_MAX, trees = SIZE_MAX;
     int result = -1;
-    if (!PyArg_ParseTuple(forest, "OOOOOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &objects[5]))
+    if (need_tuple(forest) == NULL || !PyArg_ParseTuple(forest, "OOOOOO", &objects[0], &objects[1], &objects[2],
+                                                        &objects[3], &objects[4], &objects[5]))
         return -1;
     if (!(feature = copy_items(objects[0], 4, &nodes)) || !(threshold = copy_items(objects[1], 8, &nodes)) ||
         !(left = copy_items(objects[2], 4, &nodes)) || !(right = copy_items(objects[3], 4, &nodes)) ||
@@ -320,7 +338,7 @@ static Bench *take_bench(Kernel *self)
 
 static void give_bench(Kernel *self, Bench *bench)
 {
-    if (bench->scratch.words.room > LARGEST_KEPT) {
+    if (scratch_size(&bench->scratch) > LARGEST_KEPT) {
         scratch_free(&bench->scratch);
         free(bench);
         return;
@@ -391,7 +409,8 @@ static int score_lowered(Kernel *self, Scratch *scratch, PyObject *const *parts,
     Text texts[2];
     int status = -1;
     for (int part = 0; part < part_count; part++) {
-        lowered[part] = PyObject_CallMethod(parts[part], "lower", NULL);
+        /* That of str itself, whatever a subclass makes of it. */
+        lowered[part] = PyObject_CallMethod((PyObject *)&PyUnicode_Type, "lower", "O", parts[part]);
         if (lowered[part] == NULL || text_of(lowered[part], &texts[part])) goto end;
     }
     status = score_text(&self->model, scratch, texts, part_count, answer);
@@ -464,51 +483,68 @@ static PyObject *Kernel_score(Kernel *self, PyObject *args)
 /* --- Arrow strings -------------------------------------------------------------------------------- */
 
 typedef struct {
-    Py_buffer data, offsets;
-    int wide; /* offsets of 8 bytes, else of 4 */
+    Py_buffer data;
+    int64_t *offsets; /* a copy, so that what was checked stays true whoever writes where they came from */
 } Strings;
 
 static void strings_release(Strings *strings)
 {
     if (strings->data.obj) PyBuffer_Release(&strings->data);
-    if (strings->offsets.obj) PyBuffer_Release(&strings->offsets);
+    free(strings->offsets);
 }
 
-static inline int64_t offset_at(const Strings *strings, size_t i)
+static int64_t read_offset(const Py_buffer *offsets, int wide, size_t i)
 {
-    int64_t wide;
+    int64_t offset;
     int32_t narrow;
-    if (strings->wide) {
-        memcpy(&wide, (const char *)strings->offsets.buf + 8 * i, 8);
-        return wide;
+    if (wide) {
+        memcpy(&offset, (const char *)offsets->buf + 8 * i, 8);
+        return offset;
     }
-    memcpy(&narrow, (const char *)strings->offsets.buf + 4 * i, 4);
+    memcpy(&narrow, (const char *)offsets->buf + 4 * i, 4);
     return narrow;
 }
 
-/* Strings `begin` to `begin + count` of a column; every offset that will be used is checked. */
-static int strings_begin(Strings *strings, PyObject *tuple, size_t begin, size_t count)
+/* Copy the offsets of `count` strings from `begin`, and check every one. */
+static int copy_offsets(Strings *strings, const Py_buffer *offsets, int wide, size_t begin, size_t count)
 {
-    PyObject *data, *offsets;
-    memset(strings, 0, sizeof *strings);
-    if (!PyArg_ParseTuple(tuple, "OOp", &data, &offsets, &strings->wide)) return -1;
-    if (PyObject_GetBuffer(data, &strings->data, PyBUF_SIMPLE) ||
-        PyObject_GetBuffer(offsets, &strings->offsets, PyBUF_SIMPLE))
+    const size_t held = (size_t)offsets->len / (wide ? 8 : 4);
+    if (count == 0) return 0;
+    int sound = held > begin && held - begin > count;
+    strings->offsets = sound ? malloc((count + 1) * sizeof *strings->offsets) : NULL;
+    if (sound && strings->offsets == NULL) {
+        PyErr_NoMemory();
         return -1;
-    const size_t held = (size_t)strings->offsets.len / (strings->wide ? 8 : 4);
-    int sound = count == 0 || (held > begin && held - begin > count);
-    for (size_t i = begin; sound && i < begin + count; i++) {
-        const int64_t from = offset_at(strings, i), to = offset_at(strings, i + 1);
-        sound = from >= 0 && from <= to && to <= (int64_t)strings->data.len;
+    }
+    int64_t least = 0;
+    for (size_t i = 0; sound && i <= count; i++) {
+        const int64_t offset = read_offset(offsets, wide, begin + i);
+        sound = offset >= least && offset <= (int64_t)strings->data.len;
+        strings->offsets[i] = least = offset;
     }
     if (!sound) PyErr_SetString(PyExc_ValueError, "offsets that lie outside the data");
     return sound ? 0 : -1;
 }
 
+/* Strings `begin` to `begin + count` of a column. */
+static int strings_begin(Strings *strings, PyObject *column, size_t begin, size_t count)
+{
+    PyObject *data, *offsets;
+    Py_buffer view;
+    int wide;
+    memset(strings, 0, sizeof *strings);
+    if (need_tuple(column) == NULL || !PyArg_ParseTuple(column, "OOp", &data, &offsets, &wide)) return -1;
+    if (PyObject_GetBuffer(data, &strings->data, PyBUF_SIMPLE) || PyObject_GetBuffer(offsets, &view, PyBUF_SIMPLE))
+        return -1;
+    const int failed = copy_offsets(strings, &view, wide, begin, count);
+    PyBuffer_Release(&view);
+    return failed;
+}
+
 static Text string_at(const Strings *strings, size_t i)
 {
-    const int64_t from = offset_at(strings, i);
-    return (Text){(const uint8_t *)strings->data.buf + from, (size_t)(offset_at(strings, i + 1) - from), 0};
+    const int64_t from = strings->offsets[i];
+    return (Text){(const uint8_t *)strings->data.buf + from, (size_t)(strings->offsets[i + 1] - from), 0};
 }
 
 static int score_utf8_lowered(Kernel *self, Scratch *scratch, const Text *texts, int part_count, Answer *answer)
@@ -532,8 +568,16 @@ end:
     return status;
 }
 
-static int score_strings(Kernel *self, const Strings *columns, int part_count, size_t begin, size_t count,
-                         const Answers *answers, PyObject *refused)
+/* So that nobody reads what was in memory before. */
+static void answer_nothing(const Answers *answers, size_t i)
+{
+    const Answer answer = answer_at(answers, i);
+    memset(answer.outputs, 0, answers->output_step * sizeof *answer.outputs);
+    if (answer.integers) memset(answer.integers, 0, answers->integer_step * sizeof *answer.integers);
+}
+
+static int score_strings(Kernel *self, const Strings *columns, int part_count, size_t count, const Answers *answers,
+                         PyObject *refused)
 {
     Bench *bench = take_bench(self);
     int status = bench ? DONE : -1;
@@ -542,7 +586,7 @@ static int score_strings(Kernel *self, const Strings *columns, int part_count, s
         Answer answer;
         Py_BEGIN_ALLOW_THREADS
         while (i < count) {
-            for (int part = 0; part < part_count; part++) texts[part] = string_at(&columns[part], begin + i);
+            for (int part = 0; part < part_count; part++) texts[part] = string_at(&columns[part], i);
             answer = answer_at(answers, i);
             status = score_text(&self->model, &bench->scratch, texts, part_count, &answer);
             if (status) break;
@@ -554,6 +598,7 @@ static int score_strings(Kernel *self, const Strings *columns, int part_count, s
             if (status == DONE) i++;
         }
         if (status == NOT_UTF8) {
+            answer_nothing(answers, i);
             PyObject *number = PyLong_FromSize_t(i++);
             status = number == NULL || PyList_Append(refused, number) ? -1 : DONE;
             Py_XDECREF(number);
@@ -569,7 +614,7 @@ PyDoc_STRVAR(score_utf8_doc,
              "As ``score``, for strings as Arrow keeps them.\n\n"
              "``columns`` is a tuple of one or two (data, offsets, wide): UTF-8, and offsets of int64 if ``wide``, else\n"
              "of int32; with two, a text is a string of the first, something that is no word, and one of the second.\n"
-             "Returns a list of the rows, counted from ``begin``, that are not UTF-8; their answers are undefined.\n"
+             "Returns a list of the rows, counted from ``begin``, that are not UTF-8; their answers are 0.\n"
              "Raises ValueError where offsets lie outside the data.");
 
 static PyObject *Kernel_score_utf8(Kernel *self, PyObject *args)
@@ -593,7 +638,7 @@ static PyObject *Kernel_score_utf8(Kernel *self, PyObject *args)
     for (Py_ssize_t part = 0; part < parts && !failed; part++)
         failed = strings_begin(&strings[part], PyTuple_GET_ITEM(columns, part), (size_t)begin, (size_t)count) != 0;
     failed = failed || answers_begin(self, &answers, outputs, integers, halves, (size_t)count) ||
-             score_strings(self, strings, (int)parts, (size_t)begin, (size_t)count, &answers, refused);
+             score_strings(self, strings, (int)parts, (size_t)count, &answers, refused);
     answers_release(&answers);
     strings_release(&strings[0]);
     strings_release(&strings[1]);

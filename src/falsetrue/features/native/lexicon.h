@@ -27,6 +27,7 @@ typedef struct {
     uint8_t *words, *ngrams;         /* records */
     size_t word_stride, ngram_stride; /* bytes from one to the next */
     uint8_t *spelled;                 /* the longer words, a space behind each */
+    size_t spelled_size;
     size_t word_count, ngram_count;
     int32_t *column; /* by number of a word, then by number of an n-gram: of the term, or NO_COLUMN */
     int largest;
@@ -73,7 +74,9 @@ static ALWAYS_INLINE int is_this_word(const Lexicon *lexicon, const WordKey *key
 {
     if ((key->first ^ first) | (key->second ^ second)) return 0;
     if (LIKELY(size <= LONGEST_INLINE)) return key->offset == 0;
-    return key->offset != 0 && memcmp(lexicon->spelled + key->offset - 1, bytes, size + 1) == 0;
+    /* The hash of a text's word is its author's to choose, so the word may be longer than all that is spelled. */
+    return key->offset != 0 && size + 1 <= lexicon->spelled_size - (key->offset - 1) &&
+           memcmp(lexicon->spelled + key->offset - 1, bytes, size + 1) == 0;
 }
 
 /* --- making one ----------------------------------------------------------------------------------- */
@@ -102,8 +105,8 @@ static uint32_t *rank_by_idf(const int32_t *columns, size_t count, const double 
     if (ranks == NULL) return NULL;
     const double scale = most > least ? (IDF_STEPS - 1) / (most - least) : 0.0;
     for (size_t i = 0; i < count; i++) {
-        const int is_term = idf && columns[i] >= 0;
-        ranks[i] = is_term ? (uint32_t)((idf[columns[i]] - least) * scale) : IDF_STEPS;
+        const double step = idf && columns[i] >= 0 ? (idf[columns[i]] - least) * scale : IDF_STEPS;
+        ranks[i] = step >= 0 && step <= IDF_STEPS ? (uint32_t)step : 0; /* of what is not finite, any will do */
         starts[ranks[i] + 1]++;
     }
     for (size_t step = 1; step <= IDF_STEPS; step++) starts[step] += starts[step - 1];
@@ -192,6 +195,7 @@ static int lexicon_freeze(Lexicon *lexicon, Vocabulary *vocabulary, size_t value
     const int status = make_room(lexicon, vocabulary, values);
     if (status) return status;
     lexicon->spelled = vocabulary->spelled;
+    lexicon->spelled_size = vocabulary->spelled_size;
     vocabulary->spelled = NULL;
     int32_t *columns = ngram_columns(vocabulary);
     uint32_t *words = rank_by_idf(vocabulary->single, vocabulary->word_count, idf);
@@ -244,10 +248,13 @@ static void finds_free(Finds *finds)
     memset(finds, 0, sizeof *finds);
 }
 
+/* Bytes that a word has room in. */
+#define FIND_SIZE (sizeof(Sought) + 9 * sizeof(uint32_t) + 2 * sizeof(uint64_t))
+
 static int finds_reserve(Finds *finds, size_t words)
 {
     if (words + 1 <= finds->room) return DONE;
-    const size_t room = words + words / 2 + 64;
+    const size_t room = words + 1 + SPARE(words);
     finds_free(finds);
     finds->sought = malloc(room * sizeof *finds->sought);
     finds->candidates = malloc(room * sizeof *finds->candidates);

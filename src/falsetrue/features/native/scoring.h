@@ -93,6 +93,14 @@ static void scratch_free(Scratch *scratch)
     memset(scratch, 0, sizeof *scratch);
 }
 
+/* Bytes that grow with the longest text so far. */
+static size_t scratch_size(const Scratch *scratch)
+{
+    return scratch->words.room + scratch->words.marks_room * sizeof(uint64_t) +
+           2 * scratch->words.words_room * sizeof(uint32_t) + scratch->finds.room * FIND_SIZE +
+           (2 * scratch->hashed_room + scratch->distinct[0].room + scratch->distinct[1].room) * sizeof(uint32_t);
+}
+
 /* --- words to entries ----------------------------------------------------------------------------- */
 
 /* Close the gaps that stop words leave: n-grams go across them, as in scikit-learn. */

@@ -9,7 +9,9 @@
 #include "index.h"
 
 #define LONGEST_NGRAM 3
+#ifndef FIRST_TABLE_BITS
 #define FIRST_TABLE_BITS 10
+#endif
 
 /* What is known of a word, beside its number. */
 #define NUMBER_BITS 26
@@ -264,9 +266,11 @@ static uint8_t *padded_copy(const uint8_t *bytes, size_t size)
     return copy;
 }
 
-/* Fill a vocabulary from terms with a line feed between them, in column order. */
+/* Fill a vocabulary from terms with a line feed between them, in column order. A word's key is padded with NULs, so that
+ * no term may hold one. */
 static int vocabulary_fill(Vocabulary *vocabulary, const uint8_t *terms, size_t size)
 {
+    if (memchr(terms, 0, size)) return MALFORMED;
     uint8_t *copy = padded_copy(terms, size);
     int status = copy ? DONE : NO_MEMORY;
     for (size_t begin = 0; !status && begin <= size;) {
@@ -281,15 +285,18 @@ static int vocabulary_fill(Vocabulary *vocabulary, const uint8_t *terms, size_t 
     return status;
 }
 
-/* Give a flag to words with a line feed between them. Sets `numbers[i]` of the i-th where that is not NULL. */
+/* Give a flag to words with a line feed between them. Sets `numbers[i]` of the i-th where that is not NULL; then none
+ * may be empty. */
 static int vocabulary_mark(Vocabulary *vocabulary, const uint8_t *listed, size_t size, uint32_t flag, uint32_t *numbers)
 {
+    if (memchr(listed, 0, size) || memchr(listed, ' ', size)) return MALFORMED;
+    if (numbers && size && listed[size - 1] == '\n') return MALFORMED;
     uint8_t *copy = padded_copy(listed, size);
     int status = copy ? DONE : NO_MEMORY;
     for (size_t begin = 0, i = 0; !status && begin < size; i++) {
         const uint8_t *feed = memchr(copy + begin, '\n', size - begin);
         size_t end = feed ? (size_t)(feed - copy) : size;
-        status = vocabulary_room(vocabulary, 1, end - begin + 1, 0);
+        status = numbers && end == begin ? MALFORMED : vocabulary_room(vocabulary, 1, end - begin + 1, 0);
         if (!status && end > begin) {
             WordSlot *slot = put_word(vocabulary, copy + begin, end - begin);
             slot->word |= flag;
