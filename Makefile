@@ -2,7 +2,7 @@
 # make test    set up everything and run the tests
 # make check   format, lint, types and the layer contract
 # make model   train the shipped model from the labelled corpora ($FALSETRUE_CORPORA)
-# make bench   compare with a bare FastAPI + scikit-learn app
+# make bench   compare with scikit-learn, a bare FastAPI app and others
 # make help    the rest
 
 # The first of these that is Python 3.11 or newer. A pyenv without the version that .python-version
@@ -13,16 +13,18 @@ VENV ?= .venv
 VENV_DEV ?= .venv-dev
 FALSETRUE_CORPORA ?= $(wildcard ../shared/data)
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
+TORTURE_ARGS ?=
 export FALSETRUE_CORPORA
 
 CORPORA = isot_partial_fulltext fakenewsnet_gossipcop fakenewsnet_politifact cs216_outlets2017 \
 	buzzfeed_webis2016 fakenewsamt coaid spanish_fakenews_corpus liar2 covid19_fnir
 
-.PHONY: help serve test check format model select bench lock messages screenshots picture wheel clean
+.PHONY: help serve test check format native model select bench torture lock messages screenshots picture wheel clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
-	@echo 'make select | format | lock | messages | screenshots | picture | wheel | clean'
+	@echo 'make select | torture | format | lock | messages | screenshots | picture | wheel | clean'
 
 # --- environments ------------------------------------------------------------------------------
 # Debian's Python may lack ensurepip, without which `venv` cannot make an environment with pip;
@@ -41,10 +43,10 @@ define environment
 	@touch $(1)/ready
 endef
 
-$(VENV)/ready: requirements.txt requirements-build.txt pyproject.toml
+$(VENV)/ready: requirements.txt requirements-build.txt pyproject.toml setup.py
 	$(call environment,$(VENV),requirements.txt)
 
-$(VENV_DEV)/ready: requirements-dev.txt requirements-build.txt pyproject.toml
+$(VENV_DEV)/ready: requirements-dev.txt requirements-build.txt pyproject.toml setup.py
 	$(call environment,$(VENV_DEV),requirements-dev.txt)
 
 # --- what people run -----------------------------------------------------------------------------
@@ -65,6 +67,10 @@ format: $(VENV_DEV)/ready
 	$(VENV_DEV)/bin/ruff check --fix .
 	$(VENV_DEV)/bin/ruff format .
 
+# After a change of C.
+native: $(VENV_DEV)/ready
+	$(VENV_DEV)/bin/python setup.py --quiet build_ext --inplace
+
 model: $(VENV_DEV)/ready
 	@test -n "$(FALSETRUE_CORPORA)" || { echo "name the folder of the corpora: make model FALSETRUE_CORPORA=…"; exit 2; }
 	$(VENV_DEV)/bin/falsetrue train $(CORPORA:%=$(FALSETRUE_CORPORA)/%.parquet) \
@@ -75,7 +81,11 @@ select: $(VENV_DEV)/ready
 	$(VENV_DEV)/bin/python benchmarks/model_selection.py "$(FALSETRUE_CORPORA)"
 
 bench: $(VENV_DEV)/ready
-	$(VENV_DEV)/bin/python benchmarks/run.py
+	$(VENV_DEV)/bin/python benchmarks/run.py $(BENCH_ARGS)
+
+# An hour or more of everything that may break the compiled kernel; needs clang with libFuzzer, and gcc.
+torture: $(VENV_DEV)/ready
+	$(VENV_DEV)/bin/python tests/native/torture.py $(TORTURE_ARGS)
 
 # --- looking after the project ---------------------------------------------------------------------
 

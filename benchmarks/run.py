@@ -1,113 +1,141 @@
-"""``falsetrue serve`` beside a bare FastAPI + scikit-learn app: ``python benchmarks/run.py [--quick]``.
+"""falsetrue beside what would be used instead: ``python benchmarks/run.py [--quick] [--only SECTION,…]``.
 
-Progress goes to standard error, a Markdown table to standard output, every sample to ``benchmarks/results/``.
-Needs the ``[train]`` extra and Debian's ``wrk`` and ``taskset``.
+Progress goes to standard error, Markdown tables to standard output, every sample to ``benchmarks/results/``.
+Needs the ``[train]`` extra, Debian's ``wrk`` and ``taskset``, and a C compiler.
 """
 
 import argparse
 import json
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.comparison import files, scoring, servers
-from benchmarks.comparison.machine import LOAD_CORE, Others, describe
-from benchmarks.comparison.material import RECIPES, TEXTS, Material, prepare
-from benchmarks.comparison.report import Sample, table
+from benchmarks.comparison.machine import LOAD_CORE, ROOT, Others, describe
+from benchmarks.comparison.material import Material, prepare
+from benchmarks.comparison.plot import draw_growth
+from benchmarks.comparison.report import SECTIONS, tables
+from benchmarks.comparison.sample import FULL, OURS, QUICK, Effort, Found, Missing, Sample
 
-RESULTS = Path(__file__).parent / "results"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Effort:
-    """How much to measure."""
-
-    repetitions: int
-    seconds: int  #: of load, for each number of connections
-    texts: int  #: scored one by one in process
-
-
-FULL = Effort(repetitions=5, seconds=5, texts=TEXTS)
-QUICK = Effort(repetitions=1, seconds=1, texts=300)
+RESULTS = ROOT / "benchmarks" / "results"
+PLOT = ROOT / "docs" / "images" / "growth.svg"
+#: Section -> module below ``benchmarks.comparison``, and its function.
+MEASURES = {
+    "scoring": ("scoring", "measure"),
+    "fit": ("fitting", "measure"),
+    "http": ("servers", "measure_http"),
+    "workers": ("servers", "measure_workers"),
+    "predict": ("prediction", "measure"),
+    "start": ("servers", "measure_start"),
+    "kernel": ("kernel", "measure"),
+    "growth": ("growth", "measure"),
+    "others": ("others", "measure"),
+}
+#: Sections that ``--quick`` leaves out unless they are asked for: installing takes longer than all the rest.
+SLOW = ("others",)
+#: Texts that the models have not learnt from.
+TEXTS = 4000
 
 
 def main() -> None:
     """Prepare, measure, report."""
     options = _options()
     effort = QUICK if options.quick else FULL
-    if missing := [program for program in ("wrk", "taskset") if not shutil.which(program)]:
-        sys.exit(f"benchmarks: {' and '.join(missing)} not found; on Debian: apt-get install wrk util-linux")
+    sections = options.only or [name for name in SECTIONS if not (options.quick and name in SLOW)]
+    if missing := [program for program in ("wrk", "taskset", "cc") if not shutil.which(program)]:
+        sys.exit(f"benchmarks: {' and '.join(missing)} not found; on Debian: apt-get install wrk util-linux gcc")
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(options.work or temporary)
+        folder = Path(options.work or temporary).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        _say("finding news, training both recipes")
-        material = prepare(folder)
+        _say("finding articles, training both recipes")
+        material = prepare(folder, learn=effort.learn, texts=TEXTS)
         os.sched_setaffinity(0, {LOAD_CORE})
         others = Others()
-        samples = list(_samples(material, effort))
-        _report(material, effort, samples, others.share())
+        found = [each for section in sections for each in _measure(section, material, effort)]
+        _report(material, effort, sections, found, others.share(), quick=options.quick)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="falsetrue serve beside a bare FastAPI + scikit-learn app")
-    parser.add_argument("--quick", action="store_true", help="about a minute: one short repetition, to see it work")
-    parser.add_argument("--work", help="folder for inputs and trained models, kept and reused; nothing: temporary")
+    parser = argparse.ArgumentParser(description="falsetrue beside what would be used instead")
+    parser.add_argument("--quick", action="store_true", help="about two minutes, to see that it works; no results kept")
+    parser.add_argument("--only", type=_sections, metavar="SECTION,…", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--work", help="folder for inputs, models and packages, kept and reused; nothing: temporary")
     return parser.parse_args()
 
 
-def _samples(material: Material, effort: Effort) -> Iterator[Sample]:
-    """Every figure; within a repetition the contestants take turns, and who begins changes."""
-    for repetition in range(effort.repetitions):
-        for recipe in RECIPES:
-            _say(f"repetition {repetition + 1} of {effort.repetitions}, recipe {recipe}")
-            for contestant, figures in _repetition(material, effort, recipe, repetition):
-                for measure, value in figures.items():
-                    yield Sample(recipe=recipe, contestant=contestant, measure=measure, value=value)
+def _sections(written: str) -> list[str]:
+    sections = written.split(",")
+    if unknown := [name for name in sections if name not in SECTIONS]:
+        raise argparse.ArgumentTypeError(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    return sections
 
 
-def _repetition(
-    material: Material, effort: Effort, recipe: str, repetition: int
-) -> Iterator[tuple[str, dict[str, float]]]:
-    bundle = material.models[recipe]
-    first = repetition * 397 % TEXTS
-    load = servers.Load(bodies=material.bodies, first=first, seconds=effort.seconds)
-    shift = repetition % len(servers.SERVERS)
-    for server in servers.SERVERS[shift:] + servers.SERVERS[:shift]:
-        yield server, servers.measure(server, bundle, load)
-    ours_first = repetition % 2 == 0
-    yield from scoring.measure(bundle, material.texts, count=effort.texts, falsetrue_first=ours_first).items()
-    for side in ("falsetrue", "bare") if ours_first else ("bare", "falsetrue"):
-        yield side, files.measure(side, recipe, material)
+def _measure(section: str, material: Material, effort: Effort) -> Iterator[Found]:
+    """Every figure of a section; what is wrong with it must not keep the others from being measured."""
+    _say(section)
+    try:
+        module, function = MEASURES[section]
+        yield from getattr(import_module(f"benchmarks.comparison.{module}"), function)(material, effort)
+    except Exception as error:  # noqa: BLE001 - it is reported in the table
+        why = f"{type(error).__name__}: {error}"
+        _say(f"{section}: {why}")
+        yield Missing(rows=f"{section}.", why=why)
 
 
-def _report(material: Material, effort: Effort, samples: list[Sample], others: float) -> None:
-    now = datetime.now(UTC)
-    record = {
-        "date": now.isoformat(timespec="seconds"),
-        "machine": describe(),
-        "others_cpu_share": others,
-        "effort": asdict(effort),
-        "articles": material.described,
-        "article_count": material.articles,
-        "mean_text_bytes": material.mean_bytes,
-        "samples": [asdict(sample) for sample in samples],
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    about = ", ".join(f"{name} {value}" for name, value in describe().items())
-    print(f"{now:%Y-%m-%d}; {about}; {material.described} articles, mean {material.mean_bytes:,.0f} bytes a text;")
-    print(f"median (lowest - highest) of {effort.repetitions}; other programs took {others:.0%} of the processor\n")
-    print(table(samples))
-    _say(f"every sample is in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+def _report(
+    material: Material, effort: Effort, sections: Sequence[str], found: list[Found], others: float, *, quick: bool
+) -> None:
+    now, machine = datetime.now(UTC), describe()
+    about = ", ".join(f"{name} {value}" for name, value in machine.items())
+    print(f"{now:%Y-%m-%d}; {about};")
+    print(f"{material.described} articles, texts of {material.mean_bytes:,.0f} bytes in the mean;")
+    print(
+        f"{effort.fit:,} articles to fit on, a large file with {effort.predict_mb:,} MB of text, a small one a tenth;"
+    )
+    print(
+        f"median (lowest-highest) of {effort.repetitions}, of {effort.long_repetitions} where one takes tens of "
+        f"seconds; other programs took {others:.0%} of the processors\n"
+    )
+    print(tables(found, sections))
+    _draw_growth(material, found, PLOT if not quick else material.folder / PLOT.name)
+    if not quick:
+        record = {
+            "date": now.isoformat(timespec="seconds"),
+            "machine": machine,
+            "others_cpu_share": others,
+            "effort": asdict(effort),
+            "articles": material.described,
+            "article_count": len(material.articles),
+            "mean_text_bytes": material.mean_bytes,
+            "samples": [asdict(each) for each in found if isinstance(each, Sample)],
+            "missing": [asdict(each) for each in found if isinstance(each, Missing)],
+        }
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
+        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        _say(f"every sample is in {path}")
+
+
+def _draw_growth(material: Material, found: Sequence[Found], path: Path) -> None:
+    """The plot, where its section was measured."""
+    rates: dict[str, dict[int, list[float]]] = {"texts": {}, "bytes": {}}
+    for sample in found:
+        if isinstance(sample, Sample) and sample.contestant == OURS and sample.row.startswith("growth."):
+            _, kind, number = sample.row.split(".")
+            rates[kind].setdefault(int(number), []).append(sample.value)
+    by_count, by_size = ({at: statistics.median(all_) for at, all_ in kind.items()} for kind in rates.values())
+    if by_count and by_size:
+        path.write_text(draw_growth(by_count, by_size, material.mean_bytes), encoding="utf-8")
+        _say(f"the plot is {path}")
 
 
 def _say(text: str) -> None:
