@@ -33,6 +33,7 @@ from falsetrue.bundle.scorer import CompiledScorer, Scores, from_bytes, sigmoid
 from falsetrue.errors import BundleError, CannotCompileError
 from falsetrue.features.hashing import hash_columns
 from falsetrue.features.kernel import ABSENT
+from falsetrue.features.ngrams import NgramVectorizer
 from falsetrue.model.scope import NewsMeasure
 
 #: Examples of each property; a long run asks for 10,000.
@@ -119,6 +120,7 @@ VECTORIZERS: dict[str, Callable[[], list[Any]]] = {
     "no norm": lambda: [TfidfVectorizer(norm=None, sublinear_tf=True)],
     "capitals": lambda: [TfidfVectorizer(lowercase=False, ngram_range=(1, 2))],
     "given terms": lambda: [TfidfVectorizer(vocabulary=["vote", "the vote", "no such  term", "a-b", "x"])],
+    "n-grams": lambda: [NgramVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)],
     "counts": lambda: [CountVectorizer()],
     "binary counts": lambda: [CountVectorizer(binary=True, ngram_range=(1, 2), lowercase=False)],
     "counts, weighed": lambda: [CountVectorizer(ngram_range=(1, 2)), TfidfTransformer()],

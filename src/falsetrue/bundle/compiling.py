@@ -18,11 +18,14 @@ from falsetrue.bundle.blob import MOST_HASH_COLUMNS, Header, Member, Tensors, ma
 from falsetrue.bundle.foreign import check_classes
 from falsetrue.errors import CannotCompileError
 from falsetrue.features.kernel import LARGEST_NGRAM, MOST_OUTPUTS
+from falsetrue.features.ngrams import NgramVectorizer
 from falsetrue.features.words import TOKEN_PATTERN, is_word
 from falsetrue.model.fitting import MaskingTransformer
 from falsetrue.model.scope import NewsMeasure
 
-_VECTORIZERS = (TfidfVectorizer, CountVectorizer, HashingVectorizer)
+#: These weigh what they count themselves; the second is the first, counted in C.
+_TFIDF = (TfidfVectorizer, NgramVectorizer)
+_VECTORIZERS = (*_TFIDF, CountVectorizer, HashingVectorizer)
 _FORESTS = (RandomForestClassifier, ExtraTreesClassifier)
 _BAYES = (MultinomialNB, ComplementNB)
 #: What compiled vectorizers do; any other value of these parameters is refused.
@@ -99,9 +102,9 @@ def _vectorizer(vectorizer: Any, transformer: TfidfTransformer | None) -> tuple[
         fields |= _hashing(vectorizer)
     else:
         tensors["terms"] = _terms(vectorizer)
-    weighed = vectorizer if kind is TfidfVectorizer else transformer
-    if kind is TfidfVectorizer and transformer is not None:
-        raise _refuse("a TfidfTransformer behind a TfidfVectorizer")
+    weighed = vectorizer if kind in _TFIDF else transformer
+    if kind in _TFIDF and transformer is not None:
+        raise _refuse(f"a TfidfTransformer behind a {kind.__name__}")
     if weighed is None:
         norm = vectorizer.norm if kind is HashingVectorizer else None
         return fields | {"sublinear_tf": False, "norm": norm or "none"}, tensors

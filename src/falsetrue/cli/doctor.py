@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from falsetrue import __version__
+from falsetrue.cli.exit_codes import TO_MEND
 from falsetrue.cli.options import AsJson
 from falsetrue.cli.output import print_json
 from falsetrue.errors import BundleError, FalsetrueError, InputError
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from falsetrue.jobs.classify import Classifier
     from falsetrue.settings import Settings
 
-#: Exit code where something is to be mended.
-TO_MEND = 1
 #: For how long the model is asked, in seconds of its own processor time.
 _ASKED_SECONDS = 0.2
 

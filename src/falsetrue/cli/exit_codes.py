@@ -1,5 +1,6 @@
-"""Exit codes. 0 is done; 1 is left to what nobody foresaw."""
+"""Exit codes. 0 is done; 1, of any verb but `doctor`, is left to what nobody foresaw."""
 
+TO_MEND = 1  #: doctor found something to mend
 BAD_INPUT = 2  #: something given cannot be used
 SOME_ROWS = 3  #: done, but some rows could not be classified
 BAD_MODEL = 4  #: the model cannot be used

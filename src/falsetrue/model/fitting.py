@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,12 @@ def suited(recipe: Recipe, articles: Sequence[Article]) -> Recipe:
     return replace(recipe, inverse_penalty=recipe.inverse_penalty_alone)
 
 
+@cache
+def _masker(references: tuple[str, ...]) -> Masker:
+    """Made once: it takes as long as masking some thousand texts."""
+    return Masker(references)
+
+
 class MaskingTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """First step of a pipeline: lays the masks over the texts, as serving does."""
 
@@ -90,7 +97,7 @@ class MaskingTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, texts: Sequence[str]) -> list[str]:
         """The texts, masked."""
-        masker = Masker(self.masks)
+        masker = _masker(tuple(self.masks))
         return [masker.mask(text) for text in texts]
 
     def __sklearn_is_fitted__(self) -> bool:
