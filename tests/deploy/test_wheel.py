@@ -1,5 +1,6 @@
 """The wheel holds all that serving needs, and little else."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,8 @@ import pytest
 MAX_BYTES = 5_000_000
 
 
-@pytest.fixture(scope="module")
-def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(root: Path, source: Path, **environment: str) -> Path:
     """Built from a copy, so that the checkout stays as it is."""
-    source = tmp_path_factory.mktemp("source")
     shutil.copytree(root / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(root / name, source)
@@ -24,11 +23,17 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", source / "dist", source],
         capture_output=True,
         check=False,
+        env=os.environ | environment,
         text=True,
     )
     assert built.returncode == 0, built.stdout + built.stderr
     (path,) = (source / "dist").glob("*.whl")
     return path
+
+
+@pytest.fixture(scope="module")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(root, tmp_path_factory.mktemp("source"))
 
 
 def names(wheel: Path) -> set[str]:
@@ -76,6 +81,12 @@ def test_it_holds_the_native_modules_where_a_compiler_is_found(wheel: Path) -> N
         pytest.skip("no C compiler")
     native = {PurePosixPath(name).name.split(".")[0] for name in names(wheel) if name.endswith((".so", ".pyd"))}
     assert native >= {"_counting", "_descent", "_kernel", "_openers"}
+
+
+def test_without_a_compiler_it_holds_none_and_is_built_all_the_same(root: Path, tmp_path: Path) -> None:
+    built = build(root, tmp_path, CC="no-such-compiler", CXX="no-such-compiler")
+    assert not [name for name in names(built) if name.endswith((".so", ".pyd"))]
+    assert "falsetrue/features/numpy_kernel.py" in names(built)
 
 
 def test_it_is_small(wheel: Path) -> None:

@@ -95,7 +95,7 @@ from falsetrue.news.splitting import (
 Positions = NDArray[np.int64]
 
 #: Shares of the articles kept aside, of outlets that are not fitted on and of outlets that are, where they are known.
-OTHER_OUTLETS, KNOWN_OUTLETS = 0.15, 0.15
+OTHER_OUTLETS, KNOWN_OUTLETS = 0.15, 0.1
 #: Share of the articles that must be in a language for the model to know it.
 COMMON_LANGUAGE = 0.01
 #: Articles drawn at most to tell news from other texts, and again as many to set the limit on.
