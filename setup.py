@@ -23,7 +23,9 @@ setup(
             module,
             sources=[str(PACKAGE / source)],
             depends=[str(header) for header in sorted((PACKAGE / source).parent.glob("*.h"))],
-            extra_compile_args=["/O2"] if sys.platform == "win32" else ["-O3", "-g0", "-std=c11", "-fvisibility=hidden"],
+            extra_compile_args=["/O2"]
+            if sys.platform == "win32"
+            else ["-O3", "-g0", "-std=c11", "-fvisibility=hidden"],
             optional=True,
         )
         for module, source in NATIVE.items()
