@@ -129,7 +129,7 @@ static int sizes_are_sound(const Py_buffer *views)
     int sound = views[ENDS].len == 8 * (rows + 1) && views[COLUMNS].len == 4 * held && views[BOUNDS].len == 8 * rows &&
                 views[ORDER].len == 4 * rows && views[LOGITS].len == 8 * rows && rows <= UINT32_MAX && ends[0] == 0 && ends[rows] == held;
     for (Py_ssize_t i = 0; sound && i < rows; i++) sound = ends[i] <= ends[i + 1] && (Py_ssize_t)order[i] < rows;
-    for (Py_ssize_t i = 0; i < held; i++) sound &= column[i] >= 0 && column[i] < columns;
+    for (Py_ssize_t i = 0; sound && i < held; i++) sound = column[i] >= 0 && column[i] < columns;
     if (!sound) PyErr_SetString(PyExc_ValueError, "arrays that do not fit together");
     return sound;
 }
