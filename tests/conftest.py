@@ -3,6 +3,7 @@
 import csv
 import os
 import random
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,3 +101,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reporter is not None and skipped and os.environ.get("FALSETRUE_NO_SKIPS") and session.exitstatus == 0:
         reporter.write_line(f"FALSETRUE_NO_SKIPS is set, and {len(skipped)} tests were skipped", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def listen_to_sigint() -> None:
+    """For a process that is to be interrupted: a shell has what runs in its background ignore that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

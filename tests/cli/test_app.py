@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import listen_to_sigint
 
 from falsetrue import __version__
 
@@ -50,6 +51,7 @@ def test_an_interrupt_is_exit_code_130_and_one_line_and_leaves_nothing_behind(tm
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
+        preexec_fn=listen_to_sigint,  # noqa: PLW1509 - this process has no threads
     ) as process:
         assert process.stdin
         assert process.stderr

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import listen_to_sigint
 
 from falsetrue.errors import InputError
 from falsetrue.jobs.classify import Classification, Classifier, Item
@@ -420,7 +421,13 @@ def test_a_killed_process_goes_on_to_the_same_bytes(tmp_path: Path, many: Path, 
 
 
 def test_an_interrupt_says_in_one_line_what_stays_and_how_to_go_on(tmp_path: Path, many: Path) -> None:
-    with subprocess.Popen(command(many, "-o", "out.csv"), cwd=tmp_path, text=True, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command(many, "-o", "out.csv"),
+        cwd=tmp_path,
+        text=True,
+        stderr=subprocess.PIPE,
+        preexec_fn=listen_to_sigint,  # noqa: PLW1509 - this process has no threads
+    ) as process:
         assert process.stderr
         wait_for(process, tmp_path / "out.csv.partial" / "state.json")
         process.send_signal(signal.SIGINT)

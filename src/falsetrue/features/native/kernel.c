@@ -91,6 +91,12 @@ static int take_lexicon(Model *model, PyObject *terms, PyObject *stop_words, PyO
                         size_t idf_count)
 {
     Vocabulary vocabulary;
+    const Py_ssize_t function_size = PyObject_Length(functions);
+    if (function_size < 0) return -1;
+    if (model->function_words > (size_t)function_size) { /* before room is made for so many */
+        raise_status(MALFORMED);
+        return -1;
+    }
     int status = vocabulary_begin(&vocabulary, model->smallest, model->largest), failed = status;
     uint32_t *numbers = calloc(model->function_words + 1, sizeof *numbers);
     if (status || numbers == NULL) {
