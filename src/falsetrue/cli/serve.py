@@ -1,6 +1,5 @@
 """``falsetrue serve``."""
 
-import gc
 import os
 from ipaddress import ip_address
 from typing import Annotated, Any
@@ -26,6 +25,13 @@ def serve(
 
     Every option has a setting FALSETRUE_… in the environment; options win.
     """
+    # Read when NumPy is imported: its threads would do nothing here, and must not exist when workers are forked.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from falsetrue.service.server import check_address
+    from falsetrue.service.server import serve as run
+    from falsetrue.settings import load_settings
+    from falsetrue.wiring import check_servable
+
     given: dict[str, Any] = {
         "model": model,
         "host": host,
@@ -34,24 +40,7 @@ def serve(
         "policy": policy,
         "allow_anonymous": allow_anonymous or None,
     }
-    # What is imported stays: to look for garbage among it takes a tenth of the time to the first answer. The service
-    # begins to collect once it is whole.
-    gc.disable()
-    try:
-        _serve({name: value for name, value in given.items() if value is not None})
-    finally:
-        gc.enable()
-
-
-def _serve(given: dict[str, Any]) -> None:
-    # Read when NumPy is imported: its threads would do nothing here, and must not exist when workers are forked.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from falsetrue.service.server import check_address
-    from falsetrue.service.server import serve as run
-    from falsetrue.settings import load_settings
-    from falsetrue.wiring import check_servable
-
-    settings = load_settings(**given)
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     if not settings.allow_anonymous and not is_loopback(settings.host):
         raise InputError(
             f"{settings.host} can be reached from outside, and this version asks nobody for a key: put a gateway in "

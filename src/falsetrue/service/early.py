@@ -1,7 +1,6 @@
 """The service from its first moment on: importing the framework takes longer than loading the model."""
 
 import asyncio
-import gc
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.routing import Router
@@ -45,7 +44,4 @@ class Early:
 def _make(core: Core) -> ASGIApp:
     from falsetrue.service.app import make_app  # noqa: PLC0415 - that is the point
 
-    app = make_app(core)
-    gc.freeze()  # what is there now stays; only what requests leave is looked through
-    gc.enable()
-    return app
+    return make_app(core)

@@ -50,7 +50,6 @@ class Supervisor:
         # What is there now is there for good: the collector need not write into pages that the workers share.
         gc.collect()
         gc.freeze()
-        gc.enable()
         with _signals() as wait:
             while self._workers or self._due:
                 self._start_due()
