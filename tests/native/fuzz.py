@@ -69,6 +69,8 @@ def run_fuzzer(fuzzer: Path, arguments: Sequence[str | Path], *, leaks: bool) ->
         "ASAN_OPTIONS": f"detect_leaks={int(leaks)}",
     }
     command = [fuzzer, f"-max_len={LARGEST_INPUT}", "-detect_leaks=0", f"-dict={HERE / 'fuzz.dict'}"]
+    # The peak of its memory would be that of whoever starts it, if that is higher (getrusage(2)).
+    command += ["-rss_limit_mb=0", "-malloc_limit_mb=2048"]
     return subprocess.run(
         [*map(str, command), *map(str, arguments)],
         env=environment,
