@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falsetrue.features.kernel import Buffer, Floats, Integers, Norm
+from falsetrue.features.weighing import weigh_counts
 from falsetrue.features.words import is_word
 
 
@@ -114,14 +115,13 @@ class Matcher(Protocol):
 
 def weigh(rows: Rows, weighing: Weighing) -> Rows:
     """Values of counts."""
-    values = np.ones(len(rows.values)) if weighing.binary else rows.values.astype(np.float64)
-    if weighing.sublinear:
-        values = np.log(values) + 1
-    if weighing.idf is not None:
-        values *= weighing.idf[rows.columns]
-    if weighing.norm != Norm.NONE:
-        text = np.repeat(np.arange(len(rows.ends)), np.diff(rows.ends, prepend=0))
-        length = np.bincount(text, values**2 if weighing.norm == Norm.L2 else np.abs(values), len(rows.ends))
-        length = np.sqrt(length) if weighing.norm == Norm.L2 else length
-        values /= length[text]  # of a text that has values, all above 0
+    values = weigh_counts(
+        rows.values.astype(np.float64),
+        np.repeat(np.arange(len(rows.ends)), np.diff(rows.ends, prepend=0)),
+        rows.columns,
+        idf=weighing.idf,
+        binary=weighing.binary,
+        sublinear=weighing.sublinear,
+        norm=weighing.norm,
+    )
     return Rows(rows.ends, rows.columns, values)

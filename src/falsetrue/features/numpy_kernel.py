@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falsetrue.features.hashing import hash_columns
-from falsetrue.features.kernel import Buffer, Floats, Forest, Integers, Link, Norm, Output, Parts
+from falsetrue.features.kernel import Buffer, Floats, Forest, Integers, Link, Output, Parts
 from falsetrue.features.languages import language_table
 from falsetrue.features.vocabulary import Vocabulary
+from falsetrue.features.weighing import weigh_counts
 from falsetrue.features.words import words
 
 #: Texts counted at a time, so that memory stays bounded whatever the batch.
@@ -180,7 +181,12 @@ class Counted:
         keys, frequency = self._count(keys)
         if halves:  # in a half, what is counted up as often as down is as good as not there
             keys, frequency = keys[frequency != 0], frequency[frequency != 0]
-        return self._weigh(count, *np.divmod(keys, self._columns), frequency)
+        rows, terms = np.divmod(keys, self._columns)
+        parts = self._parts
+        values = weigh_counts(
+            frequency, rows, terms, idf=parts.idf, binary=parts.binary, sublinear=parts.sublinear, norm=parts.norm
+        )
+        return Features(count=count, rows=rows, terms=terms, values=values)
 
     def _count(self, keys: Integers) -> tuple[Integers, Floats]:
         """Distinct keys in ascending order, and how often each is there, down-counted ones taken off."""
@@ -192,20 +198,6 @@ class Counted:
         if order is None or not len(keys):
             return keys[starts], np.diff(starts, append=len(keys)).astype(np.float64)
         return keys[starts], np.add.reduceat(np.concatenate(self._signs)[order], starts).astype(np.float64)
-
-    def _weigh(self, count: int, rows: Integers, terms: Integers, frequency: Floats) -> Features:
-        """As ``TfidfTransformer`` does, and ``normalize`` of scikit-learn."""
-        if self._parts.binary:
-            frequency = np.ones(len(rows))
-        elif self._parts.sublinear:
-            frequency = np.log(frequency) + 1
-        values = frequency if self._parts.idf is None else frequency * self._parts.idf[terms]
-        if self._parts.norm != Norm.NONE:
-            is_euclidean = self._parts.norm == Norm.L2
-            length = np.bincount(rows, values * values if is_euclidean else np.abs(values), count)
-            length[length == 0] = 1
-            values = values / (np.sqrt(length) if is_euclidean else length)[rows]
-        return Features(count=count, rows=rows, terms=terms, values=values)
 
 
 def _lengths(texts: Sequence[Sequence[str]]) -> Integers:

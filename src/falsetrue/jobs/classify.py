@@ -83,16 +83,19 @@ class Classifier:
         accepted = [content for content, refused in zip(contents, refusals, strict=True) if refused is None]
         scores = iter(self.scorer.score(accepted).each())
         return [
-            refused or self._judge(policy, item, next(scores), prevalence)
-            for item, refused in zip(items, refusals, strict=True)
+            refused or self._judge(policy, content, item.language, next(scores), prevalence)
+            for item, content, refused in zip(items, contents, refusals, strict=True)
         ]
 
-    def _judge(self, policy: Policy, item: Item, found: TextScore, prevalence: float | None) -> Classification:
-        score = found if item.language is None else replace(found, language=item.language)
+    def _judge(
+        self, policy: Policy, content: str, language: str | None, found: TextScore, prevalence: float | None
+    ) -> Classification:
+        """``language`` is the caller's, if any, and wins over the one that was found."""
+        score = found if language is None else replace(found, language=language)
         if prevalence is not None:
             score = replace(score, **self._adjusted(found, prevalence))
         verdict = decide(policy, score)
-        if self._filters.first(join_title_and_text(item.title, item.text)):
+        if self._filters.first(content):
             verdict = _no_article(policy, verdict)
         return Classification(
             label=verdict.outcome,

@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "counting.h"
+#include "python_text.h"
 
 static PyObject *raise_status(int status)
 {
@@ -13,21 +14,6 @@ static PyObject *raise_status(int status)
 }
 
 /* --- texts and arrays ----------------------------------------------------------------------------- */
-
-static int text_of(PyObject *object, Text *text)
-{
-    if (!PyUnicode_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "texts must be str, not %.80s", Py_TYPE(object)->tp_name);
-        return -1;
-    }
-#if PY_VERSION_HEX < 0x030C0000
-    if (PyUnicode_READY(object)) return -1;
-#endif
-    text->data = PyUnicode_DATA(object);
-    text->size = (size_t)PyUnicode_GET_LENGTH(object);
-    text->kind = (int)PyUnicode_KIND(object);
-    return 0;
-}
 
 /* Do something with a text; returns a status. */
 typedef int (*Action)(void *self, Text text);
@@ -45,8 +31,8 @@ static int for_each_text(PyObject *tuple, Action action, void *self)
         while (i < count && (status = action(self, texts[i])) == DONE) i++;
         Py_END_ALLOW_THREADS
         if (status != NEEDS_PYTHON) continue;
-        PyObject *lowered = PyObject_CallMethod(PyTuple_GET_ITEM(tuple, (Py_ssize_t)i), "lower", NULL);
-        status = lowered == NULL || text_of(lowered, &texts[i]) ? -1 : action(self, texts[i]);
+        PyObject *lowered = lower_text(PyTuple_GET_ITEM(tuple, (Py_ssize_t)i), &texts[i]);
+        status = lowered == NULL ? -1 : action(self, texts[i]);
         Py_XDECREF(lowered);
     }
     free(texts);

@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "scoring.h"
+#include "python_text.h"
 
 /* A thread's scratch above this size is given back after a call, in bytes. */
 #define LARGEST_KEPT ((size_t)1 << 26)
@@ -353,21 +354,6 @@ static void give_bench(Kernel *self, Bench *bench)
     self->free = bench;
 }
 
-static int text_of(PyObject *object, Text *text)
-{
-    if (!PyUnicode_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "texts must be str, not %.80s", Py_TYPE(object)->tp_name);
-        return -1;
-    }
-#if PY_VERSION_HEX < 0x030C0000
-    if (PyUnicode_READY(object)) return -1;
-#endif
-    text->data = PyUnicode_DATA(object);
-    text->size = (size_t)PyUnicode_GET_LENGTH(object);
-    text->kind = (int)PyUnicode_KIND(object);
-    return 0;
-}
-
 /* Where the answers go. */
 typedef struct {
     Py_buffer outputs, integers;
@@ -415,9 +401,7 @@ static int score_lowered(Kernel *self, Scratch *scratch, PyObject *const *parts,
     Text texts[2];
     int status = -1;
     for (int part = 0; part < part_count; part++) {
-        /* That of str itself, whatever a subclass makes of it. */
-        lowered[part] = PyObject_CallMethod((PyObject *)&PyUnicode_Type, "lower", "O", parts[part]);
-        if (lowered[part] == NULL || text_of(lowered[part], &texts[part])) goto end;
+        if ((lowered[part] = lower_text(parts[part], &texts[part])) == NULL) goto end;
     }
     status = score_text(&self->model, scratch, texts, part_count, answer);
 end:
