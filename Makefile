@@ -83,9 +83,10 @@ select: $(VENV_DEV)/ready
 bench: $(VENV_DEV)/ready
 	$(VENV_DEV)/bin/python benchmarks/run.py $(BENCH_ARGS)
 
-# An hour or more of everything that may break the compiled kernel; needs clang with libFuzzer, and gcc.
+# Two hours or more of everything that may break the service, and then the compiled kernel; needs Debian's postgresql
+# and faketime, clang with libFuzzer, and gcc.
 torture: $(VENV_DEV)/ready
-	$(VENV_DEV)/bin/python tests/native/torture.py $(TORTURE_ARGS)
+	$(VENV_DEV)/bin/python -m tests.fire.torture $(TORTURE_ARGS)
 
 # --- looking after the project ---------------------------------------------------------------------
 

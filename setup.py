@@ -13,6 +13,7 @@ PACKAGE = Path("src/falsetrue")
 NATIVE = {
     "falsetrue.features._counting": "features/native/counting.c",
     "falsetrue.features._kernel": "features/native/kernel.c",
+    "falsetrue.features._sketching": "features/native/sketching.c",
     "falsetrue.model._descent": "model/native/descent.c",
     "falsetrue.news._openers": "news/native/openers.c",
 }

@@ -4,12 +4,14 @@ import csv
 import os
 import random
 import signal
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import hypothesis
 import pytest
+from tests.postgres import PostgresServer, find_programs
 
 from falsetrue.jobs.progress import Quiet
 from falsetrue.jobs.train import Training, train
@@ -80,6 +82,37 @@ def corpora() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("FALSETRUE_CORPORA does not name the folder of the labelled corpora")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL of the tests' own. Who stops it starts it again."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    server = PostgresServer(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty database of PostgreSQL."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield postgres_server.make_database(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/falsetrue.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,8 @@
 
     FalsetrueError
     ├── InputError            the news, file or option that was given cannot be used
-    │   └── RowError          one row of a file cannot be used (names file, line and value)
+    │   ├── RowError          one row of a file cannot be used (names file, line and value)
+    │   └── UnknownPredictionError  there is no prediction with this id (any more)
     ├── MissingExtraError     the command needs an optional part that is not installed
     ├── BundleError           a saved model cannot be used
     │   ├── BundleDamagedError      its bytes are not what the manifest says
@@ -12,6 +13,14 @@
     │   ├── BundleUntrustedError    it can only be served by unpickling, which nobody has allowed
     │   └── CannotCompileError      its estimator has no compiled form
     ├── PolicyError           a policy file or name cannot be used
+    ├── DatabaseError         the database cannot be reached or used
+    │   ├── DatabaseUnavailableError  it does not answer, is locked or has no room; later it may
+    │   ├── DatabaseFormatError       its tables are of a newer version
+    │   ├── SecretMismatchError       what it keeps was made with another secret
+    │   └── SpoolError                what is to wait for it in a file cannot be kept there
+    ├── AccessError           a caller may not have what it asks for
+    │   ├── UnknownCallerError      it did not show who it is, or what it showed is not valid (any more)
+    │   └── NotAllowedError         it is known, and may not do this
     └── NotReadyError         the service has not loaded its model, or is stopping
 
 A message says what is wrong, which value, and what to do, in one line, and never repeats news text.
@@ -34,6 +43,10 @@ class RowError(InputError):
         super().__init__(f"{path}, line {line}: {problem}")
         self.line = line
         self.problem = problem
+
+
+class UnknownPredictionError(InputError):
+    """There is no prediction with this id: there never was, or it was kept for long enough."""
 
 
 class MissingExtraError(FalsetrueError):
@@ -65,6 +78,38 @@ class CannotCompileError(BundleError):
 
 class PolicyError(FalsetrueError):
     """A policy cannot be read or does not exist."""
+
+
+class DatabaseError(FalsetrueError):
+    """The database cannot be reached or used."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The database does not answer, is locked or has no room; later it may do what was asked."""
+
+
+class DatabaseFormatError(DatabaseError):
+    """The tables of the database are of a newer version than this one knows."""
+
+
+class SecretMismatchError(DatabaseError):
+    """What the database keeps was made with another secret."""
+
+
+class SpoolError(DatabaseError):
+    """What is to wait in a file until the database is back cannot be kept there."""
+
+
+class AccessError(FalsetrueError):
+    """A caller may not have what it asks for."""
+
+
+class UnknownCallerError(AccessError):
+    """A caller did not show who it is, or what it showed is not valid, or not any more."""
+
+
+class NotAllowedError(AccessError):
+    """A caller is known, and may not do what it asks for."""
 
 
 class NotReadyError(FalsetrueError):

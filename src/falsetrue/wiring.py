@@ -1,18 +1,32 @@
 """The only file that chooses which parts work together."""
 
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from falsetrue.bundle.folder import Bundle, check_golden, open_bundle
 from falsetrue.bundle.golden import golden_texts
 from falsetrue.bundle.manifest import ESTIMATOR, Manifest
 from falsetrue.bundle.scorer import Scorer
-from falsetrue.errors import BundleUntrustedError
+from falsetrue.database.secret import Secret, load_secret
+from falsetrue.errors import BundleUntrustedError, DatabaseUnavailableError
+from falsetrue.features.sketching import Sketcher
 from falsetrue.jobs.classify import Classifier
+from falsetrue.jobs.recording import Tracing
 from falsetrue.registry.folder import find_model, shipped_folder
 from falsetrue.registry.policies import Policies
 from falsetrue.registry.trust import is_trusted, trust
 from falsetrue.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from falsetrue.access.keyring import Keyring
+    from falsetrue.access.quotas import Counts
+    from falsetrue.journal.spool import Spool
+    from falsetrue.journal.store import Journal
 
 
 def load_classifier(settings: Settings, model: str | None = None) -> Classifier:
@@ -64,6 +78,120 @@ def _unpickled_scorer(bundle: Bundle) -> Scorer:
     from falsetrue.bundle.foreign import EstimatorScorer, load_estimator  # noqa: PLC0415
 
     return EstimatorScorer(load_estimator(bundle.contents[ESTIMATOR]))
+
+
+# --- what is kept ------------------------------------------------------------------------------------
+
+
+class Storage:
+    """The database of a process, opened when something of it is first needed; may be asked from several threads.
+
+    What it needs takes long to import, and is imported then. To be used after the process was forked.
+    """
+
+    def __init__(self, settings: Settings, secret: Secret) -> None:
+        self.secret = secret
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is anything to open: not where nothing is kept and no key was ever made."""
+        settings = self._settings
+        return settings.journal or settings.database_url is not None or sqlite_file(settings).exists()
+
+    def engine(self) -> "Engine":
+        """The database, brought to the newest format; raises :class:`DatabaseError`."""
+        from falsetrue.database.engine import default_url, open_database  # noqa: PLC0415 - it takes long
+        from falsetrue.database.ownership import check_secret  # noqa: PLC0415
+        from falsetrue.database.schema import migrate  # noqa: PLC0415
+
+        with self._lock:
+            if self._engine is None:
+                url = self._settings.database_url or default_url(self._settings.state_folder)
+                engine = open_database(url, synchronous=self._settings.sqlite_synchronous)
+                try:
+                    migrate(engine)
+                    check_secret(engine, self.secret)
+                except BaseException:
+                    engine.dispose()
+                    raise
+                self._engine = engine
+            return self._engine
+
+    def prepare(self) -> None:
+        """Before processes are forked: do once what each would do, and leave nothing open that they must not share.
+
+        A database that is away may be there later; raises :class:`DatabaseError` for one that cannot be used.
+        """
+        if self.is_wanted:
+            with suppress(DatabaseUnavailableError):
+                self.journal()
+                self.keyring()
+            self.close()
+
+    def journal(self) -> "Journal":
+        """What was said; raises :class:`DatabaseError`."""
+        from falsetrue.journal.store import Journal  # noqa: PLC0415
+
+        return Journal(self.engine())
+
+    def keyring(self) -> "Keyring":
+        """The keys, not yet read; raises :class:`DatabaseError`."""
+        from falsetrue.access.key_store import KeyStore  # noqa: PLC0415
+        from falsetrue.access.keyring import Keyring  # noqa: PLC0415
+        from falsetrue.access.keys import PEPPER  # noqa: PLC0415
+
+        return Keyring(KeyStore(self.engine()), self.secret.key(PEPPER))
+
+    def close(self) -> None:
+        """Let go of connections."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+
+def sqlite_file(settings: Settings) -> Path:
+    """The database where no other is set."""
+    return settings.state_folder / "falsetrue.db"
+
+
+def open_storage(settings: Settings) -> Storage:
+    """The database that is set, with the operator's secret; raises :class:`InputError` for one that cannot be read."""
+    return Storage(settings, load_secret(settings.secret, settings.state_folder))
+
+
+def open_spool(settings: Settings, slot: int) -> "Spool":
+    """Where a worker puts what cannot be written while the database is away; raises :class:`DatabaseError`."""
+    from falsetrue.journal.spool import Spool  # noqa: PLC0415 - only some want it
+
+    return Spool(settings.state_folder / f"spool-{slot}", max_bytes=settings.journal_spool_bytes)
+
+
+def open_counts(settings: Settings) -> "Counts | None":
+    """Where requests are counted against quotas: in memory that workers share, or where the settings say.
+
+    To be made before workers are forked. ``None`` where each process opens its own by :func:`open_redis_counts`.
+    """
+    if settings.quota_redis_url is not None:
+        return None
+    from falsetrue.access.shared_counts import SharedCounts  # noqa: PLC0415 - not on Windows
+
+    return SharedCounts()
+
+
+def open_redis_counts(settings: Settings) -> "Counts":
+    """The counts of all instances; raises :class:`InputError` or :class:`MissingExtraError`."""
+    from falsetrue.access.redis_counts import RedisCounts  # noqa: PLC0415 - few want it
+
+    return RedisCounts(settings.quota_redis_url or "")
+
+
+def make_tracing(secret: Secret) -> Tracing:
+    """What makes the journal's traces of texts."""
+    return Tracing(hash_key=secret.key("text hash"), sketcher=Sketcher(secret.key("sketch")))
 
 
 # --- looking after models -------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def test_help_is_given_for_every_verb(falsetrue: Run, verb: list[str]) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys\nfrom falsetrue.cli.app import app\n"
+        "import sys\nfrom falsetrue.cli.verbs import app\n"
         "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )

@@ -18,8 +18,8 @@ from typing import Protocol
 import pytest
 
 import falsetrue.service.server
+from falsetrue.access.exposure import is_loopback
 from falsetrue.cli.app import main
-from falsetrue.cli.serve import is_loopback
 from falsetrue.registry.folder import shipped_folder
 
 PATIENCE = 20.0
@@ -278,3 +278,13 @@ def test_serving_a_compiled_model_imports_neither_scikit_learn_nor_its_like(tmp_
     packages = {name.partition(".")[0] for name in imported}
     assert {"falsetrue", "uvicorn", "numpy"} <= packages
     assert not packages & {"sklearn", "joblib", "scipy", "pandas", "pyarrow", "rich", "requests"}
+
+
+def test_it_serves_before_the_framework_and_the_other_verbs_are_imported(tmp_path: Path) -> None:
+    with running(tmp_path, "--port", "0", python=("-X", "importtime")) as log:
+        wait_for_port(log)
+        before, _, after = log().partition("falsetrue: serving on")
+    imported = set(re.findall(r"^import time:[^|]*\|[^|]*\| *(\w+)", before, re.MULTILINE))
+    assert after
+    assert "starlette" in imported
+    assert not imported & {"fastapi", "pydantic", "jinja2", "typer", "rich"}

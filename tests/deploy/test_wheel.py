@@ -80,7 +80,7 @@ def test_it_holds_the_native_modules_where_a_compiler_is_found(wheel: Path) -> N
     if shutil.which(str(sysconfig.get_config_var("CC")).split()[0]) is None:
         pytest.skip("no C compiler")
     native = {PurePosixPath(name).name.split(".")[0] for name in names(wheel) if name.endswith((".so", ".pyd"))}
-    assert native >= {"_counting", "_descent", "_kernel", "_openers"}
+    assert native >= {"_counting", "_descent", "_kernel", "_openers", "_sketching"}
 
 
 def test_without_a_compiler_it_holds_none_and_is_built_all_the_same(root: Path, tmp_path: Path) -> None:

@@ -145,6 +145,15 @@ def test_corpora_and_classes_weigh_the_same() -> None:
     assert weights.mean() == pytest.approx(1)
 
 
+def test_the_summary_of_the_recipe_names_the_corpora_that_weigh_less(news_csv: Path, tmp_path: Path) -> None:
+    other = tmp_path / "claims.csv"
+    other.write_text(news_csv.read_text().replace("Item", "Claim"))
+    recipe = RECIPES["default"].summary
+    assert run(tmp_path / "same", news_csv, other).recipe_summary == recipe
+    lighter = run(tmp_path / "less", news_csv, other, about={"claims": About(weight=0.25)})
+    assert lighter.recipe_summary == f"{recipe}; corpora of less weight: claims 0.25"
+
+
 def test_the_default_policy_keeps_its_distance_from_a_half(trained: Callable[[str], Path]) -> None:
     policy = open_bundle(trained("default")).manifest.policy.policy()
     assert policy.false_below <= 0.4

@@ -1,12 +1,14 @@
-/* A libFuzzer target for the whole scoring kernel. An input is options, one byte each, and then texts with a '|'
+/* A libFuzzer target for the whole scoring kernel, and for sketches. An input is options, one byte each, and then texts with a '|'
  * between them: terms, stop words, function words, the title and the body of an article. The model that they make
  * scores the article as one text and as two, in every width; all must say the same to the last bit, and what a plain
- * reading of the definition says (here, with Python's own decoding and lower case).
+ * reading of the definition says (here, with Python's own decoding and lower case). The sketch of the article must be the
+ * same in every width as well, and be read as what it was made of.
  *
  * `python tests/native/fuzz.py` builds and runs it. */
 #define SPARE(needed) 0
 #define FIRST_TABLE_BITS 2
 #include "kernel.c"
+#include "sketching.h"
 
 #define MOST_TERMS 4096
 #define MOST_TOKENS 65536
@@ -38,6 +40,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     setenv("PYTHONMALLOC", "malloc", 0);
     Py_InitializeEx(0);
     fill_word_tables();
+    fill_kinds();
     kernel_type = (PyTypeObject *)PyType_FromSpec(&Kernel_spec);
     no_arguments = PyTuple_New(0);
     CHECK(kernel_type && no_arguments);
@@ -570,6 +573,62 @@ static int ask_units(const Model *model, const Options *options, PyObject *const
     return status;
 }
 
+/* The sketch of a text of so many bytes a character. */
+static size_t sketch_units(const SketchKeys *keys, PyObject *string, int kind, PyObject *lowered, uint8_t *sketch)
+{
+    SketchBench bench;
+    memset(&bench, 0, sizeof bench);
+    const size_t length = (size_t)PyUnicode_GET_LENGTH(string);
+    uint8_t *data = malloc(length * (size_t)kind + !length);
+    for (size_t i = 0; i < length; i++) PyUnicode_WRITE(kind, data, i, PyUnicode_READ_CHAR(string, i));
+    Text lower = {PyUnicode_DATA(lowered), (size_t)PyUnicode_GET_LENGTH(lowered), (int)PyUnicode_KIND(lowered)};
+    const Text text = {data, length, kind};
+    size_t size = 0;
+    int status = sketch_text(&bench, keys, text, NULL, sketch, &size);
+    CHECK(status == DONE || status == NEEDS_PYTHON);
+    if (status == NEEDS_PYTHON) status = sketch_text(&bench, keys, text, &lower, sketch, &size);
+    CHECK(status == DONE && size >= SKETCH_HEAD && size <= LARGEST_SKETCH);
+    for (size_t i = 0; i < BUCKETS; i++) CHECK(bench.times[i] == 0 && bench.filled[i / 64] == 0);
+    words_free(&bench.words);
+    free(data);
+    return size;
+}
+
+static void sketch_string(PyObject *string)
+{
+    SketchKeys keys = {{1, 2}, 3, {5, 7, 11}, {{0}}};
+    for (int bin = 0; bin < BINS; bin++)
+        for (int i = 0; i < BINS - 1; i++) keys.donors[bin][i] = (uint8_t)((bin + i + 1) % BINS);
+    PyObject *lowered = PyObject_CallMethod(string, "lower", NULL);
+    uint8_t first[LARGEST_SKETCH], other[LARGEST_SKETCH];
+    CHECK(lowered);
+    const int needed = (int)PyUnicode_KIND(string);
+    const size_t size = sketch_units(&keys, string, needed, lowered, first);
+    for (int kind = 2 * needed; kind <= 4; kind *= 2) {
+        CHECK(sketch_units(&keys, string, kind, lowered, other) == size);
+        CHECK(memcmp(first, other, size) == 0);
+    }
+    Py_DECREF(lowered);
+    uint16_t buckets[MOST_BUCKETS];
+    uint8_t times[MOST_BUCKETS];
+    const size_t distinct = first[1] | (size_t)first[2] << 8, kept = distinct < MOST_BUCKETS ? distinct : MOST_BUCKETS;
+    CHECK(count_features(first + SKETCH_HEAD, size - SKETCH_HEAD) == kept);
+    CHECK(read_features(first + SKETCH_HEAD, size - SKETCH_HEAD, buckets, times) == DONE);
+    for (size_t i = 1; i < kept; i++) CHECK(buckets[i - 1] < buckets[i]);
+    CHECK(kept == 0 || buckets[kept - 1] < BUCKETS);
+}
+
+/* Any bytes as features. */
+static void read_any(Slice bytes)
+{
+    const size_t count = count_features(bytes.bytes, bytes.size);
+    uint16_t *buckets = malloc(count * sizeof *buckets + !count);
+    uint8_t *times = malloc(count + !count);
+    read_features(bytes.bytes, bytes.size, buckets, times);
+    free(buckets);
+    free(times);
+}
+
 static void score_article(PyObject *kernel, const Options *options)
 {
     PyObject *article[PARTS] = {NULL, NULL};
@@ -612,6 +671,7 @@ static void score_article(PyObject *kernel, const Options *options)
         CHECK(status == NEEDS_PYTHON || same(&units, &said));
     }
     check_definition(options, article, said.outputs, said.integers);
+    sketch_string(whole);
     Py_DECREF(whole);
     Py_DECREF(article[0]);
     Py_DECREF(article[1]);
@@ -654,6 +714,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (kernel) {
             score_offsets(kernel, &options);
             score_article(kernel, &options);
+            read_any(options.article[0]);
             Py_DECREF(kernel);
         }
     }

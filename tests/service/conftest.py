@@ -78,7 +78,7 @@ class Wire:
 
     def post(self, path: str, body: bytes = b"", *headers: str, version: str = "1.1") -> None:
         """Send a request whose framing headers are the caller's affair."""
-        lines = [f"POST {path} HTTP/{version}", "Host: test", "Content-Type: application/json", *headers]
+        lines = [f"POST {path} HTTP/{version}", "Host: localhost", "Content-Type: application/json", *headers]
         self.send("\r\n".join([*lines, "", ""]).encode() + body)
 
     def answer(self) -> Answer:
@@ -192,8 +192,13 @@ class Start(Protocol):
 
 
 def clean_environment(**added: str) -> dict[str, str]:
-    """This process's environment without any setting of ours, but that no server of the tests waits to stop."""
+    """This process's environment without any setting of ours, but that no server of the tests waits to stop.
+
+    What it keeps, it keeps where this very test does.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FALSETRUE_") and name != "PORT"}
+    if "FALSETRUE_STATE_FOLDER" in os.environ:
+        added.setdefault("FALSETRUE_STATE_FOLDER", os.environ["FALSETRUE_STATE_FOLDER"])
     return {**kept, "PYTHONUNBUFFERED": "1", "FALSETRUE_DRAIN_SECONDS": "0", **added}
 
 
@@ -206,6 +211,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         folder = tmp_path_factory.mktemp("serve")
         log = folder / "log"
         command = [sys.executable, *python, "-m", "falsetrue", "serve", "--port", "0", *options]
+        # One of its own, and not that of the test which happens to start it first.
+        environment.setdefault("FALSETRUE_STATE_FOLDER", str(folder / "state"))
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, stdout=output, stderr=output, cwd=folder, env=clean_environment(**environment)

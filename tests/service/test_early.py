@@ -9,7 +9,7 @@ from tests.service.conftest import DISPATCH, LEGACY, PATIENCE, V1, clean_environ
 from falsetrue.jobs.classify import Classifier
 from falsetrue.service.core import Core
 from falsetrue.service.early import Early
-from falsetrue.settings import Settings
+from falsetrue.settings import Settings, load_settings
 from falsetrue.wiring import load_classifier
 
 
@@ -28,7 +28,7 @@ def test_while_the_model_loads_what_needs_the_framework_is_answered_too() -> Non
         assert may_finish.wait(PATIENCE)
         return load_classifier(Settings())
 
-    with serve_in_thread(Early(Core(Settings(), load))) as served:
+    with serve_in_thread(Early(Core(load_settings(), load))) as served:
         try:
             assert served.client.get("/openapi.json").status_code == 200
             assert served.client.get("/healthz").json() == {"status": "ok"}
@@ -40,4 +40,4 @@ def test_while_the_model_loads_what_needs_the_framework_is_answered_too() -> Non
         assert served.client.get("/", headers={"accept": "text/html"}).status_code == 200
         assert served.client.post(LEGACY, json={"texts": [DISPATCH]}).json() == {"is_falsetrue": [1]}
         assert served.client.get(LEGACY).status_code == 405
-        assert served.client.get(V1).json()["type"] == "urn:falsetrue:problem:http_405"
+        assert served.client.put(V1).json()["type"] == "urn:falsetrue:problem:http_405"

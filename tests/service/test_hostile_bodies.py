@@ -340,7 +340,7 @@ def test_an_offer_of_another_protocol_is_ignored_and_the_body_read(
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 def test_another_method_is_a_client_error(client: httpx2.Client, path: str, method: str) -> None:
     answer = client.request(method, path, content=b"" if method in ("GET", "HEAD") else body(path, SMALL))
-    assert answer.status_code in (400, 405)
+    assert answer.status_code in ((200,) if path == V1 and method in ("GET", "HEAD") else (400, 405))
     assert MARK not in answer.text
 
 

@@ -45,6 +45,9 @@ def test_the_document_describes_every_route_of_the_api(document: Any) -> None:
     assert {(path, method) for path, operations in document["paths"].items() for method in operations} == {
         (LEGACY, "post"),
         (V1, "post"),
+        (V1, "get"),
+        ("/v1/feedback", "post"),
+        ("/metrics", "get"),
         ("/v1/model", "get"),
         ("/healthz", "get"),
         ("/readyz", "get"),
@@ -53,8 +56,8 @@ def test_the_document_describes_every_route_of_the_api(document: Any) -> None:
 
 def test_the_document_states_the_limits_in_force(document: Any) -> None:
     schemas = document["components"]["schemas"]
-    assert schemas["Texts"]["properties"]["texts"]["maxItems"] == Settings.model_fields["max_texts"].default
-    assert schemas["ClassificationsIn"]["properties"]["items"]["maxItems"] == Settings.model_fields["max_items"].default
+    assert schemas["Texts"]["properties"]["texts"]["maxItems"] == Settings().max_texts
+    assert schemas["ClassificationsIn"]["properties"]["items"]["maxItems"] == Settings().max_items
 
 
 @pytest.mark.parametrize(
@@ -98,13 +101,17 @@ def test_the_document_holds_no_schema_that_nothing_uses(document: Any) -> None:
     assert set(document["components"]["schemas"]) == used
 
 
-#: Two refusals that no schema can foretell: 413 where a list is too long, and a policy that nobody has written.
+#: Refusals that no schema can foretell: 413 where a list is too long, a policy that nobody has written, an idempotency
+#: key that was sent with another body, a page token that nobody gave out, and a prediction that nobody made.
 CONFIGURATION = f"""
 [checks.negative_data_rejection]
-expected-statuses = [405, 413, 415, 422]
+expected-statuses = [400, 404, 405, 413, 415, 422]
 [[operations]]
-include-path = "{V1}"
+include-path = ["{V1}", "{LEGACY}"]
 checks.positive_data_acceptance.expected-statuses = [200, 422]
+[[operations]]
+include-path = "/v1/feedback"
+checks.positive_data_acceptance.expected-statuses = [200, 404]
 """
 
 
@@ -119,7 +126,7 @@ def test_requests_made_up_from_the_document_get_documented_answers_and_no_server
         command, capture_output=True, text=True, check=False, timeout=120, env=clean_environment(), cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 5" in done.stdout
+    assert "Tested: 8" in done.stdout
     assert "No issues found" in done.stdout
     assert "Traceback" not in server.log
 

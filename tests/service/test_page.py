@@ -31,7 +31,7 @@ from falsetrue.registry.policies import Policies
 from falsetrue.service.app import create_app
 from falsetrue.service.assets import FOLDER
 from falsetrue.service.language import LANGUAGES, examples, preferred, translations
-from falsetrue.settings import Settings
+from falsetrue.settings import Settings, load_settings
 from falsetrue.wiring import load_classifier
 
 CSV = "text/csv"
@@ -365,7 +365,7 @@ def card_of(manifest: Manifest, language: str = "en") -> httpx2.Response:
     def load() -> Classifier:
         return replace(load_classifier(Settings(model=str(FORMAT_1))), manifest=manifest)
 
-    with serve_in_thread(create_app(Settings(), load=load)) as served:
+    with serve_in_thread(create_app(load_settings(), load=load)) as served:
         _until_ready(served.client)
         return served.client.get("/model", params={"lang": language})
 
@@ -456,7 +456,7 @@ def _card_with_policy(manifest: Manifest, policy: Policy) -> httpx2.Response:
         classifier = load_classifier(Settings(model=str(FORMAT_1)))
         return replace(classifier, manifest=manifest, policies=Policies(policy, Path("none")))
 
-    with serve_in_thread(create_app(Settings(), load=load)) as served:
+    with serve_in_thread(create_app(load_settings(), load=load)) as served:
         _until_ready(served.client)
         return served.client.get("/model")
 
@@ -486,7 +486,7 @@ def test_while_the_model_is_loading_the_page_says_so_and_tries_again() -> None:
         loading.wait(20)
         return load_classifier(Settings())
 
-    with serve_in_thread(create_app(Settings(), load=load)) as served:
+    with serve_in_thread(create_app(load_settings(), load=load)) as served:
         try:
             answer = served.client.get("/", headers={"accept-language": "es"})
             sent = served.client.post("/", data={"text": DISPATCH})
@@ -504,7 +504,7 @@ def test_where_few_texts_scored_alike_the_page_says_that_it_cannot_say() -> None
         few = [msgspec.structs.replace(each, texts=3, real=3) for each in classifier.baseline.reliability]
         return replace(classifier, baseline=msgspec.structs.replace(classifier.baseline, reliability=few))
 
-    with serve_in_thread(create_app(Settings(), load=load)) as served:
+    with serve_in_thread(create_app(load_settings(), load=load)) as served:
         _until_ready(served.client)
         said = words(served.client.post("/", data={"text": DISPATCH}))
     assert "Too few test texts scored like this one" in said
@@ -519,7 +519,7 @@ def test_a_teams_own_policy_is_applied_and_drawn(tmp_path: Path, low: float, hig
     def load() -> Classifier:
         return replace(load_classifier(Settings()), policies=Policies(policy, tmp_path))
 
-    with serve_in_thread(create_app(Settings(), load=load)) as served:
+    with serve_in_thread(create_app(load_settings(), load=load)) as served:
         _until_ready(served.client)
         answer = served.client.post("/", data={"text": DISPATCH})
         card = words(served.client.get("/model"))
@@ -767,7 +767,7 @@ def test_nothing_given_is_left_on_the_disk(
     visitor: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with serve_in_thread(create_app(Settings())) as served:
+    with serve_in_thread(create_app(load_settings())) as served:
         _until_ready(served.client)
         for content in (as_csv(ROWS), b"", b"a\n1\n"):
             upload(served.client, "n.csv", content)

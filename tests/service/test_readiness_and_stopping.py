@@ -28,7 +28,7 @@ from falsetrue.errors import BundleDamagedError
 from falsetrue.jobs.classify import Classifier
 from falsetrue.service.app import create_app
 from falsetrue.service.protocol import CarefulProtocol
-from falsetrue.settings import Settings
+from falsetrue.settings import Settings, load_settings
 from falsetrue.wiring import load_classifier
 
 BODY = json.dumps({"texts": [DISPATCH]}).encode()
@@ -59,7 +59,7 @@ class SlowLoad:
 def loading() -> Iterator[tuple[Threaded, SlowLoad]]:
     load = SlowLoad()
     try:
-        with serve_in_thread(create_app(Settings(), load=load)) as served:
+        with serve_in_thread(create_app(load_settings(), load=load)) as served:
             try:
                 yield served, load
             finally:
@@ -115,7 +115,7 @@ def load_and_break() -> Classifier:
 def test_a_model_that_cannot_be_loaded_is_503_for_ever_and_one_line_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with serve_in_thread(create_app(Settings(), load=load_damaged)) as served:
+    with serve_in_thread(create_app(load_settings(), load=load_damaged)) as served:
         wait_until(lambda: "could not be loaded" in served.client.get("/readyz").text, "the failure")
         assert [ask(served.client, method, path).status_code for method, path in ASKED] == [503] * 4
         assert served.client.get("/healthz").status_code == 200
@@ -125,7 +125,7 @@ def test_a_model_that_cannot_be_loaded_is_503_for_ever_and_one_line_in_the_log(
 
 
 def test_a_load_that_fails_as_nobody_foresaw_is_said_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    with serve_in_thread(create_app(Settings(), load=load_and_break)) as served:
+    with serve_in_thread(create_app(load_settings(), load=load_and_break)) as served:
         wait_until(lambda: "could not be loaded" in served.client.get("/readyz").text, "the failure")
         assert "ZeroDivisionError" in caplog.text
 
@@ -139,7 +139,7 @@ def test_a_bug_is_a_500_that_says_nothing_of_the_text(
     def breaks(*_: object, **__: object) -> None:
         raise KeyError(MARK)
 
-    with serve_in_thread(create_app(Settings())) as served:
+    with serve_in_thread(create_app(load_settings())) as served:
         wait_until(lambda: served.client.get("/readyz").status_code == 200, "ready")
         monkeypatch.setattr(Classifier, "labels", breaks)
         monkeypatch.setattr(Classifier, "classify", breaks)
@@ -178,7 +178,7 @@ def test_a_large_batch_keeps_nobody_waiting(
         assert may_finish.wait(PATIENCE)
         return score(*arguments, **named)
 
-    with serve_in_thread(create_app(Settings())) as served, ThreadPoolExecutor(1) as pool:
+    with serve_in_thread(create_app(load_settings())) as served, ThreadPoolExecutor(1) as pool:
         wait_until(lambda: served.client.get("/readyz").status_code == 200, "ready")
         monkeypatch.setattr(Classifier, method, scores_slowly)
         try:
@@ -282,14 +282,14 @@ def test_two_workers_drain_and_end_together(two_workers: Served) -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [(), (b"POST /falsetrue HT",), (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /he")],
+    [(), (b"POST /falsetrue HT",), (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /he")],
     ids=["silence", "half-a-head", "half-a-second-head"],
 )
 def test_a_connection_that_never_finishes_a_head_is_closed(sent: tuple[bytes, ...]) -> None:
     class Impatient(CarefulProtocol):
         head_seconds = 0.2
 
-    with serve_in_thread(create_app(Settings()), Impatient) as served, wire(served) as connection:
+    with serve_in_thread(create_app(load_settings()), Impatient) as served, wire(served) as connection:
         for part in sent:
             connection.send(part)
             if part.endswith(b"\r\n\r\n"):

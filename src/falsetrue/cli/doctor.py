@@ -3,7 +3,8 @@
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,25 +12,19 @@ import typer
 
 from falsetrue import __version__
 from falsetrue.cli.exit_codes import TO_MEND
+from falsetrue.cli.findings import Finding
 from falsetrue.cli.options import AsJson
 from falsetrue.cli.output import print_json
-from falsetrue.errors import BundleError, FalsetrueError, InputError
+from falsetrue.cli.storage_findings import look_at_storage
+from falsetrue.errors import BundleError, FalsetrueError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
+    from falsetrue.bundle.manifest import Manifest
     from falsetrue.jobs.classify import Classifier
     from falsetrue.settings import Settings
 
 #: For how long the model is asked, in seconds of its own processor time.
 _ASKED_SECONDS = 0.2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    about: str
-    well: bool
-    says: str
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -74,7 +69,14 @@ def _configured() -> list[Finding]:
         settings = load_settings()
     except InputError as error:
         return [Finding(about="settings", well=False, says=str(error))]
-    return [_kernel(settings), *_suspicious(settings), *_served(settings)]
+    return [
+        _kernel(settings),
+        *_suspicious(settings),
+        *_served(settings),
+        *look_at_storage(settings, datetime.now(UTC)),
+        _limits(settings),
+        _spans(settings),
+    ]
 
 
 def _kernel(settings: "Settings") -> Finding:
@@ -90,7 +92,9 @@ def _kernel(settings: "Settings") -> Finding:
 
 
 def _suspicious(settings: "Settings") -> list[Finding]:
-    """Settings that can be used and are hardly meant."""
+    """Settings that can be used and are hardly meant, and those that do not go together."""
+    from falsetrue.service.server import check_edges
+
     port, processors = os.environ.get("PORT"), os.cpu_count() or 1
     doubts = {
         f"FALSETRUE_WORKERS is {settings.workers}, and there are {processors} processors": settings.workers
@@ -105,6 +109,10 @@ def _suspicious(settings: "Settings") -> list[Finding]:
         ),
     }
     found = [Finding(about="settings", well=False, says=doubt) for doubt, holds in doubts.items() if holds]
+    try:
+        check_edges(settings)
+    except FalsetrueError as error:
+        found.append(Finding(about="settings", well=False, says=str(error)))
     return found or [Finding(about="settings", well=True, says="none looks wrong")]
 
 
@@ -130,10 +138,36 @@ def _served(settings: "Settings") -> list[Finding]:
     problems = policies.problems + policies.cautions(policies.default, manifest.reference)
     listed = f"{policies.default.reference} by default, of {', '.join(policies.references())}"
     return [
-        Finding(about="model", well=True, says=f"{manifest.reference}, verified, {served}, {rate}"),
+        Finding(about="model", well=True, says=f"{manifest.reference}, {_digest(manifest)}, {served}, {rate}"),
         *(Finding(about="policies", well=False, says=problem) for problem in problems),
         *([] if problems else [Finding(about="policies", well=True, says=listed)]),
     ]
+
+
+def _digest(manifest: "Manifest") -> str:
+    from falsetrue.bundle.manifest import ESTIMATOR, SCORER
+
+    served = SCORER if manifest.compiled else ESTIMATOR
+    return f"verified, {served} has SHA-256 {manifest.files[served].sha256[:16]}…"
+
+
+def _limits(settings: "Settings") -> Finding:
+    says = (
+        f"{settings.workers} processes; a body of {settings.max_body_bytes:,} bytes, {settings.max_items} items or "
+        f"{settings.max_texts:,} texts of {settings.max_text_bytes:,} bytes; in a process {settings.max_connections:,} "
+        f"connections, and {settings.max_waiting_requests:,} requests or {settings.max_waiting_bytes:,} bytes that wait"
+    )
+    return Finding(about="limits", well=True, says=says)
+
+
+def _spans(settings: "Settings") -> Finding:
+    from falsetrue.service.spans import wants_spans
+
+    try:
+        wanted = wants_spans(settings.otel, os.environ)
+    except MissingExtraError as error:
+        return Finding(about="spans", well=False, says=f"{error}, or set FALSETRUE_OTEL=off")
+    return Finding(about="spans", well=True, says="told to a collector" if wanted else "told to nobody")
 
 
 def _rate(classifier: "Classifier") -> float:

@@ -1,14 +1,12 @@
 """``falsetrue serve``."""
 
-import os
-from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from falsetrue.cli.options import Model
-from falsetrue.cli.output import print_error
-from falsetrue.errors import InputError
+from falsetrue.cli.serving import start
 
 
 def serve(
@@ -18,20 +16,18 @@ def serve(
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes.")] = None,
     policy: Annotated[str | None, typer.Option(help="The policy where a caller names none.")] = None,
     allow_anonymous: Annotated[
-        bool, typer.Option("--allow-anonymous", help="Serve anybody on a public address.")
+        bool, typer.Option("--allow-anonymous", help="Classify for anybody, on a public address too.")
+    ] = False,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of a certificate: speak TLS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its private key.")] = None,
+    tls_self_signed: Annotated[
+        bool, typer.Option("--tls-self-signed", help="Speak TLS, for a try, with a certificate made now.")
     ] = False,
 ) -> None:
     """Serve the API and the page until told to stop.
 
     Every option has a setting FALSETRUE_… in the environment; options win.
     """
-    # Read when NumPy is imported: its threads would do nothing here, and must not exist when workers are forked.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from falsetrue.service.server import check_address
-    from falsetrue.service.server import serve as run
-    from falsetrue.settings import load_settings
-    from falsetrue.wiring import check_servable
-
     given: dict[str, Any] = {
         "model": model,
         "host": host,
@@ -39,26 +35,8 @@ def serve(
         "workers": workers,
         "policy": policy,
         "allow_anonymous": allow_anonymous or None,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "tls_self_signed": tls_self_signed or None,
     }
-    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
-    if not settings.allow_anonymous and not is_loopback(settings.host):
-        raise InputError(
-            f"{settings.host} can be reached from outside, and this version asks nobody for a key: put a gateway in "
-            "front, and say --allow-anonymous"
-        )
-    problems = check_servable(settings)
-    check_address(settings)
-    for problem in problems:
-        print_error(f"falsetrue: {problem}")
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    whom = "" if is_loopback(settings.host) else " to anybody who can reach it"
-    print_error(f"falsetrue: serving on http://{host}:{settings.port}{whom}")
-    run(settings)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address can only be reached from this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    start({name: value for name, value in given.items() if value is not None})

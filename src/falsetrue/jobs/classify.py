@@ -44,7 +44,7 @@ class Classification:
     is_falsetrue: int | None  #: 0 false, 1 real, ``None`` no decision
     p_real: float  #: probability, in [0, 1], that it is real, by the held-out news of the model
     p_real_unadjusted: float  #: the same before it was re-derived for the caller's ``prevalence``
-    action: str  #: what the policy says is to be done
+    action: str | None  #: what the policy says is to be done; ``None`` where none was asked
     reasons: tuple[Reason, ...]  #: why there is no decision
     words: int
     known_words: int  #: how many of them the model's vocabulary holds
@@ -67,6 +67,10 @@ class Classifier:
     def labels(self, texts: Sequence[str]) -> list[int]:
         """0 or 1 for each text as it comes, as ``POST /falsetrue`` answers; it cannot abstain."""
         return [int(p_real > EVEN) for p_real in self.scorer.p_real(texts).tolist()]
+
+    def label(self, texts: Sequence[str]) -> list[Classification]:
+        """What :meth:`labels` says of each text, with all else that is known of it."""
+        return [_labelled(score) for score in self.scorer.score(texts).each()]
 
     def classify(
         self, items: Sequence[Item], policy: Policy, *, longest: int | None = None, prevalence: float | None = None
@@ -123,6 +127,22 @@ class Classifier:
             return None
         similar = self.baseline.similar(found.p_real_unadjusted)
         return similar if similar.texts >= ENOUGH_SIMILAR else None
+
+
+def _labelled(score: TextScore) -> Classification:
+    """The likelier class, whatever there is to be said against it."""
+    outcome = Outcome.REAL if score.p_real > EVEN else Outcome.FALSE
+    return Classification(
+        label=outcome,
+        is_falsetrue=_IS_FALSETRUE[outcome],
+        p_real=score.p_real,
+        p_real_unadjusted=score.p_real,
+        action=None,
+        reasons=(),
+        words=score.words,
+        known_words=score.known_words,
+        language=score.language,
+    )
 
 
 def _no_article(policy: Policy, verdict: Verdict) -> Verdict:

@@ -199,7 +199,7 @@ def train(
         version="",
         created_at="",
         recipe=training.recipe.name,
-        recipe_summary=training.recipe.summary,
+        recipe_summary=_summary(training, [corpus.name for corpus in corpora]),
         compiled=model.proved.refusal is None,
         not_compiled_because=model.proved.refusal,
         languages=list(fitting.languages),
@@ -453,6 +453,14 @@ def _left_out_of_training(recipe: Recipe) -> list[str]:
         "the same content under both labels",
         *(f"{CATALOGUE[name].what} ({name})" for name in recipe.filters),
     ]
+
+
+def _summary(training: Training, corpora: Sequence[str]) -> str:
+    """The recipe's own, and which corpora weigh less than it says."""
+    weights = {name: training.about.get(name, About()).weight for name in corpora}
+    less = ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight < 1)
+    summary = training.recipe.summary
+    return summary if training.recipe.as_deployed or not less else f"{summary}; corpora of less weight: {less}"
 
 
 def _corpus_record(corpus: Corpus, about: About, now: datetime) -> CorpusRecord:

@@ -11,6 +11,7 @@ is longer, and the masks take care of it. So an ordinary article costs the compa
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from falsetrue.errors import InputError
 
@@ -51,36 +52,45 @@ class Filters:
         return None
 
 
-def _page(
-    *,
-    opening: Sequence[str] = (),
-    anywhere: Sequence[str] = (),
-    needles: Sequence[str] = (),
-    longest: int = LONGEST_PAGE,
-) -> Callable[[str], bool]:
+class _Page:
     """A text of at most ``longest`` code points that opens with one phrase, or a notice that holds another.
 
     Phrases are in lower case. A text opens where it begins and behind each comma that may join it to a title.
-    No phrase for ``anywhere`` matches unless one of the ``needles`` occurs.
+    No phrase for ``anywhere`` matches unless one of the ``needles`` occurs. Patterns are compiled for the first
+    text that is short enough: all of them would take a service milliseconds before it is ready.
     """
-    opens = re.compile(rf"[\W_]{{0,10}}(?:{'|'.join((*opening, *anywhere))})").match
-    holds = re.compile("|".join(anywhere)).search
 
-    def matches(content: str) -> bool:
-        if len(content) > longest:
+    def __init__(
+        self,
+        *,
+        opening: Sequence[str] = (),
+        anywhere: Sequence[str] = (),
+        needles: Sequence[str] = (),
+        longest: int = LONGEST_PAGE,
+    ) -> None:
+        self._opening, self._anywhere, self._needles, self._longest = opening, anywhere, needles, longest
+
+    @cached_property
+    def _opens(self) -> Callable[..., re.Match[str] | None]:
+        return re.compile(rf"[\W_]{{0,10}}(?:{'|'.join((*self._opening, *self._anywhere))})").match
+
+    @cached_property
+    def _holds(self) -> Callable[..., re.Match[str] | None]:
+        return re.compile("|".join(self._anywhere)).search
+
+    def __call__(self, content: str) -> bool:
+        if len(content) > self._longest:
             return False
         lowered = content.lower()
-        if opens(lowered):
+        if self._opens(lowered):
             return True
         at = lowered.find(" , ")
         while at >= 0:
-            if opens(lowered, at + 3):
+            if self._opens(lowered, at + 3):
                 return True
             at = lowered.find(" , ", at + 3)
-        is_notice = len(content) <= LONGEST_NOTICE and any(needle in lowered for needle in needles)
-        return is_notice and bool(holds(lowered))
-
-    return matches
+        is_notice = len(content) <= LONGEST_NOTICE and any(needle in lowered for needle in self._needles)
+        return is_notice and bool(self._holds(lowered))
 
 
 #: What UTF-8 becomes when it is read as Windows-1252 or Latin-1, controls, and marks of lost characters.
@@ -103,7 +113,7 @@ _FILTERS = (
     Filter(
         name="bot_wall@1",
         what="a check that the reader is no robot, or that the browser runs scripts",
-        matches=_page(
+        matches=_Page(
             needles=(
                 "robot",
                 "human",
@@ -149,7 +159,7 @@ _FILTERS = (
     Filter(
         name="login_wall@1",
         what="a demand to log in, register or subscribe before anything can be read",
-        matches=_page(
+        matches=_Page(
             needles=(
                 "log in",
                 "login",
@@ -197,7 +207,7 @@ _FILTERS = (
     Filter(
         name="cookie_notice@1",
         what="a notice of cookies in the article's place",
-        matches=_page(
+        matches=_Page(
             longest=500,
             opening=(
                 r"(?:x\W+)?(?:privacy (?:&|and) cookies\W+|cookie policy\W+)?"
@@ -214,7 +224,7 @@ _FILTERS = (
     Filter(
         name="error_page@1",
         what="an error in the article's place: not found, denied, moved, out of order",
-        matches=_page(
+        matches=_Page(
             opening=(
                 r"(?:error )?(?:40[0134]|410|451|50[0234])\W{1,4}(?:error|not found|forbidden|bad|gone|internal|page"
                 r"|service|something|unavailable|we\b)",
@@ -255,7 +265,7 @@ _FILTERS = (
     Filter(
         name="parked_page@1",
         what="a domain that is for sale or has expired",
-        matches=_page(
+        matches=_Page(
             needles=("domain", "domínio", "dominio"),
             opening=(r"domain sale\b", r"dominio en venta\b", r"[^\s]{3,60}\.[a-z]{2,6} is for sale!"),
             anywhere=(
@@ -269,7 +279,7 @@ _FILTERS = (
     Filter(
         name="site_notice@1",
         what="what a site says of itself in the article's place: redirection, newsletter, comments",
-        matches=_page(
+        matches=_Page(
             needles=("redir", "subscri", "suscri", "suscrí", "messenger", "newsletter"),
             opening=(
                 r"about trendolizer",

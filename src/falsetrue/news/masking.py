@@ -15,6 +15,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 from falsetrue.errors import InputError
 from falsetrue.news.openers import make_openers
@@ -37,10 +38,10 @@ class Mask:
     patterns: tuple[str, ...]  #: each begins with a plain character and has no capturing group
     everywhere: bool = False  #: else within ``EDGE`` of either end
     needles: tuple[str, ...] = ()  #: nothing matches unless one of these occurs; empty: not known
-    before: re.Pattern[str] | None = None  #: what belongs to a match and stands right before it
+    before: str | None = None  #: a pattern of what belongs to a match and stands right before it
     reach: int = 80  #: code points before a match in which that is looked for
     needs_before: bool = False  #: without it there is nothing to be blanked
-    at_start: re.Pattern[str] | None = None  #: looked for at the beginning of the text alone
+    at_start: str | None = None  #: a pattern that is looked for at the beginning of the text alone
 
 
 class Masker:
@@ -54,7 +55,7 @@ class Masker:
         # In the order of the catalogue, so that the order of the references does not matter.
         self.references = tuple(name for name in CATALOGUE if name in references)
         masks = [CATALOGUE[name] for name in self.references]
-        self._starts = [(mask.name, mask.at_start) for mask in masks if mask.at_start]
+        self._starts = [(mask.name, _compiled(mask.at_start)) for mask in masks if mask.at_start]
         together = [mask for mask in masks if mask.everywhere and not mask.needles]
         alone = [mask for mask in masks if mask.everywhere and mask.needles]
         groups = [[mask for mask in masks if not mask.everywhere], together, *([mask] for mask in alone)]
@@ -98,6 +99,12 @@ class Masker:
         return found
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled when it is first needed: all of them would take a service milliseconds before it is ready."""
+    return re.compile(pattern)
+
+
 def _edges(size: int) -> list[tuple[int, int]]:
     """Half-open ranges of a text of so many code points within which the masks look that do not look everywhere."""
     return [(0, size)] if size <= 2 * EDGE else [(0, EDGE), (size - EDGE, size)]
@@ -107,8 +114,11 @@ class _Search:
     """Some masks, searched for together."""
 
     def __init__(self, masks: Sequence[Mask]) -> None:
-        together, self._mask_of_group = _together(masks)
-        self._pattern = re.compile(together) if masks else None
+        self._together, self._mask_of_group = _together(masks)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(self._together)
 
     def spans(
         self, text: str, begin: int, stop: int, places: Sequence[int] | None = None
@@ -118,7 +128,7 @@ class _Search:
         ``places``, ascending, are all those where one may begin; ``None``: anywhere.
         """
         found: list[tuple[int, int, str]] = []
-        again: int | None = begin if self._pattern else None
+        again: int | None = begin if self._together else None
         looks = iter(range(MOST_LOOKS))
         while again is not None:
             again = self._collect(self._matches(text, again, stop, places), text, found, looks)
@@ -126,7 +136,6 @@ class _Search:
 
     def _matches(self, text: str, begin: int, stop: int, places: Sequence[int] | None) -> Iterator[re.Match[str]]:
         """The matches, one behind another, as ``finditer`` gives them."""
-        assert self._pattern is not None  # noqa: S101 - asked by the caller
         if places is None:
             yield from self._pattern.finditer(text, begin, stop)
             return
@@ -154,7 +163,7 @@ class _Search:
             if mask.before:
                 behind = None
                 if next(looks, None) is not None:
-                    behind = mask.before.search(text, max(start - mask.reach, 0), start)
+                    behind = _compiled(mask.before).search(text, max(start - mask.reach, 0), start)
                 if behind is None and mask.needs_before:
                     return start + 1
                 start = behind.start() if behind else start
@@ -240,7 +249,7 @@ _OUTLETS = (  # noqa: SIM905 - the same
 _CAPITAL = "[A-ZÀ-ÖØ-Þ]"
 #: A capitalised word, a small word inside names, or a day of the month.
 _PLACE_WORD = rf"(?:{_CAPITAL}[\w.'’/-]{{0,30}}|\d{{1,2}}|de|del|do|da|dos|of|the)"
-_PLACE = re.compile(rf"(?<![\w.'’/-]){_PLACE_WORD}(?:,? {_PLACE_WORD}){{0,6}},? ?\Z")
+_PLACE = rf"(?<![\w.'’/-]){_PLACE_WORD}(?:,? {_PLACE_WORD}){{0,6}},? ?\Z"
 _MONTH = (
     r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|ene|feb|mar|abr|may|jun|jul|ago|sep|oct|nov|dic|"
     r"fev|mai|set|out|dez)[a-zç]{0,7}\.?"
@@ -275,7 +284,7 @@ _MASKS = (
         what="a place in capitals and a dash where the text begins, as CITY, Country —",
         # At the beginning of the text, of a line, or of the text that was joined to a title.
         patterns=(rf"\n{_PLACE_AND_DASH}", rf",(?<= ,) {_PLACE_AND_DASH}"),
-        at_start=re.compile(_PLACE_AND_DASH),
+        at_start=_PLACE_AND_DASH,
     ),
     Mask(
         name="outlet@1",
@@ -297,7 +306,7 @@ _MASKS = (
             r"Posted (?:on|by|at|in) [^\n.!?]{0,50}",
             r"Publicado (?:en|em|por|el) [^\n.!?]{0,50}",
         ),
-        at_start=re.compile(rf"[Bb][Yy] {_NAMES}"),
+        at_start=rf"[Bb][Yy] {_NAMES}",
     ),
     Mask(
         name="credit@1",
@@ -315,13 +324,13 @@ _MASKS = (
             rf"H/T\b{_REST}",
         ),
         # The photographer, or who else is credited, stands before.
-        before=re.compile(rf"(?:{_NAME}(?: {_NAME}){{0,3}} ?/ ?){{1,3}}\Z"),
+        before=rf"(?:{_NAME}(?: {_NAME}){{0,3}} ?/ ?){{1,3}}\Z",
     ),
     Mask(
         name="label@1",
         what="what a label and a colon announce: source, via, photo, read more, related",
         patterns=(r":[^\n.!?]{0,80}",),
-        before=re.compile(
+        before=(
             r"(?i:\b(?:sources?|via|credits?|photos?|(?:featured )?images?|read (?:more|next|also)"
             r"|related(?: articles?)?|see also|fuentes?|créditos?|fotos?|leer más|lea también|lee también"
             r"|le puede interesar|te puede interesar|vía"
@@ -338,7 +347,7 @@ _MASKS = (
         patterns=(r":/[^\s\"'<>)]{1,300}",),
         everywhere=True,
         needles=(":/",),
-        before=re.compile(r"(?<![a-z])https?\Z"),
+        before=r"(?<![a-z])https?\Z",
         needs_before=True,
     ),
     Mask(
@@ -349,7 +358,7 @@ _MASKS = (
             r"(?:\.[a-z]{2})?(?![\w-])(?:/[^\s\"'<>)]{0,300})?",
         ),
         everywhere=True,
-        before=re.compile(r"(?<![\w@.-])[\w-]{1,40}(?:\.[\w-]{1,40}){0,3}\Z"),
+        before=r"(?<![\w@.-])[\w-]{1,40}(?:\.[\w-]{1,40}){0,3}\Z",
         needs_before=True,
     ),
     Mask(
@@ -358,7 +367,7 @@ _MASKS = (
         patterns=(rf"@\w[\w.-]{{0,60}}(?:\),?(?: {_MONTH} \d{{1,2}},? \d{{4}})?)?",),
         everywhere=True,
         needles=("@",),
-        before=re.compile(r"(?:[-–—]{1,2} ?[^\n()@–—]{1,50}\(|[\w.+-]{1,64}|\()\Z"),
+        before=r"(?:[-–—]{1,2} ?[^\n()@–—]{1,50}\(|[\w.+-]{1,64}|\()\Z",
     ),
     # --- what the page said around the article -------------------------------------------------------
     Mask(
@@ -383,7 +392,7 @@ _MASKS = (
             r"Cloudflare\b[^\n]{0,100}",
             r"Are you a robot\b[^\n]{0,80}",
         ),
-        at_start=re.compile(
+        at_start=(
             r"(?is:[\s,\"]{0,3}(?:see more of [^\n]{0,80}facebook|you must log in|do you want to join facebook"
             r"|this website is using (?:a )?security service|log into facebook|checking your browser"
             r"|access (?:to this page has been )?denied).{0,1000})"

@@ -1,5 +1,6 @@
 """``/v1``: verdicts with a probability, an action and reasons; and what the model says of itself."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -11,12 +12,17 @@ from falsetrue.bundle.explaining import explain_text
 from falsetrue.bundle.manifest import CorpusRecord, MetricsRecord, PolicyRecord
 from falsetrue.errors import PolicyError
 from falsetrue.features.languages import UNDETERMINED
-from falsetrue.jobs.classify import Classification, Classifier, Item, Refusal
+from falsetrue.jobs.classify import Classifier, Item, Refusal
+from falsetrue.jobs.recording import Recorder, Told
+from falsetrue.journal.records import Entry
 from falsetrue.model.decision import Outcome, Policy, Reason
 from falsetrue.model.explanation import Explanation, Unexplained
 from falsetrue.service.body import decode, media_type, read_body
+from falsetrue.service.facts import facts_of
+from falsetrue.service.keeping import About, Keeping, Said
 from falsetrue.service.problems import RequestProblem
 from falsetrue.service.serving import Serving
+from falsetrue.service.spans import part_of
 from falsetrue.settings import Settings
 
 #: Asks for the language to be found out.
@@ -47,6 +53,7 @@ class ClassificationsIn(msgspec.Struct, forbid_unknown_fields=True):
     items: list[ItemIn]
     policy: str | None = None
     explain: bool = False  #: whether each result is to say which words led to it
+    store: bool | None = None  #: whether the journal is to keep the texts; none: as the operator chose
     #: Share of false news where the texts come from; none: what the policy was fitted at, else what the model supposes.
     prevalence: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
 
@@ -68,7 +75,8 @@ class ErrorOut(msgspec.Struct):
 class ResultOut(msgspec.Struct):
     """What is said of one item; where ``error`` is set nothing else is."""
 
-    id: str | None
+    prediction_id: str | None  #: UUIDv7, of the journal's entry; null where none is kept
+    id: str | None  #: the caller's own
     label: Outcome | None
     is_falsetrue: int | None
     p_real: float | None
@@ -92,6 +100,8 @@ class ClassificationsOut(msgspec.Struct):
     results: list[ResultOut]
     #: Only where there are any: why the policy may not keep what was promised of it, one sentence each.
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
+    #: Only where it is false: the database is away, and the predictions will be in the journal once it is back.
+    journaled: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class LimitsOut(msgspec.Struct):
@@ -127,33 +137,88 @@ LARGEST_EXPLAINED = 1_000_000
 _decoder = msgspec.json.Decoder(ClassificationsIn)
 
 
-async def classify_items(scope: Scope, receive: Receive, serving: Serving, settings: Settings) -> bytes:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """A batch of texts, checked, with what is to be made of it."""
+
+    scope: Scope
+    body: ClassificationsIn
+    items: list[Item]
+    sizes: list[int]  #: characters of each item
+    recorder: Recorder
+    policy: Policy
+    prevalence: float | None  #: that the probabilities are re-derived for
+
+    @property
+    def classifier(self) -> Classifier:
+        return self.recorder.classifier
+
+
+async def classify_items(
+    scope: Scope, receive: Receive, serving: Serving, keeping: Keeping, settings: Settings
+) -> bytes:
     """Classify a batch; an item that cannot be classified has an ``error``, the others are answered."""
     if media_type(scope["headers"]) != b"application/json":
         raise RequestProblem("unsupported_media_type", "send the body as application/json")
-    body = decode(await read_body(receive), _decoder)
+    content = await read_body(receive)
+    asked = _check(scope, decode(content, _decoder), serving.recorder, settings)
+    return await keeping.answer(scope, content, partial(_say, asked, serving, keeping, settings.max_text_bytes))
+
+
+def _check(scope: Scope, body: ClassificationsIn, recorder: Recorder, settings: Settings) -> _Asked:
     if len(body.items) > settings.max_items:
         raise RequestProblem(
             "too_many_items", f"more than {settings.max_items} items; send fewer at a time", where=["items"]
         )
-    classifier = serving.classifier
-    policy = _find_policy(classifier, body.policy)
-    prevalence = classifier.policies.prevalence(policy, body.prevalence)
-    longest = settings.max_text_bytes
+    policy = _find_policy(recorder.classifier, body.policy)
     items = [item.item() for item in body.items]
     sizes = [len(item.text) + len(item.title or "") for item in items]
     if body.explain:
         _check_explainable(sum(sizes))
-    classify = partial(classifier.classify, policy=policy, longest=longest, prevalence=prevalence)
-    key = (classifier.classify, policy.reference, prevalence)
-    found = await serving.turns.score(classify, key, items, sizes)
-    results = [_result(item.id, result, longest) for item, result in zip(body.items, found, strict=True)]
-    if prevalence is not None:
-        results = [_with_prevalence(result, each, prevalence) for result, each in zip(results, found, strict=True)]
-    if body.explain:
-        explain = partial(_explain, classifier, items, results)
-        results = await serving.run(EXPLAINING * sum(sizes), explain)
-    return _encode(classifier, policy, body.prevalence, results)
+    prevalence = recorder.classifier.policies.prevalence(policy, body.prevalence)
+    return _Asked(
+        scope=scope, body=body, items=items, sizes=sizes, recorder=recorder, policy=policy, prevalence=prevalence
+    )
+
+
+async def _say(asked: _Asked, serving: Serving, keeping: Keeping, longest: int) -> Said:
+    work = asked.recorder.classify
+    classify = partial(work, policy=asked.policy, longest=longest, prevalence=asked.prevalence)
+    key = (work, asked.policy.reference, asked.prevalence)
+    with part_of(facts_of(asked.scope), "score", items=len(asked.items)):
+        found = await serving.turns.score(classify, key, asked.items, asked.sizes)
+    entries = _entries(asked, keeping, found)
+    identifiers = (entry.id for entry in entries)
+    results = [
+        _result(None if isinstance(each, Refusal) else next(identifiers, None), item.id, each, longest)
+        for item, each in zip(asked.body.items, found, strict=True)
+    ]
+    if asked.prevalence is not None:
+        results = [
+            _with_prevalence(result, each, asked.prevalence) for result, each in zip(results, found, strict=True)
+        ]
+    if asked.body.explain:
+        explain = partial(_explain, asked.classifier, asked.items, results)
+        results = await serving.run(EXPLAINING * sum(asked.sizes), explain)
+    return Said(entries, partial(_encode, asked, results))
+
+
+def _entries(asked: _Asked, keeping: Keeping, found: list[Told | Refusal]) -> tuple[Entry, ...]:
+    """What the journal is to keep of the items that were classified."""
+    about = About(
+        scope=asked.scope,
+        manifest=asked.classifier.manifest,
+        route=asked.scope["path"],
+        policy=asked.policy.reference,
+        prevalence=asked.prevalence,
+    )
+    told = [each for each in found if not isinstance(each, Refusal)]
+    items = [
+        (item.id, item.title, item.text)
+        for item, each in zip(asked.body.items, found, strict=True)
+        if not isinstance(each, Refusal)
+    ]
+    return keeping.entries(about, told, items, store=asked.body.store)
 
 
 def _check_explainable(characters: int) -> None:
@@ -176,20 +241,23 @@ def _find_policy(classifier: Classifier, reference: str | None) -> Policy:
         ) from error
 
 
-def _encode(classifier: Classifier, policy: Policy, asked: float | None, results: list[ResultOut]) -> bytes:
-    manifest = classifier.manifest
+def _encode(asked: _Asked, results: list[ResultOut], journaled: bool) -> bytes:  # noqa: FBT001 - as Said says
+    manifest = asked.classifier.manifest
+    cautions = asked.classifier.policies.cautions(asked.policy, manifest.reference, asked.body.prevalence)
     answer = ClassificationsOut(
         model=ModelOut(name=manifest.name, version=manifest.version),
-        policy=policy.reference,
+        policy=asked.policy.reference,
         results=results,
-        warnings=classifier.policies.cautions(policy, manifest.reference, asked) or msgspec.UNSET,
+        warnings=cautions or msgspec.UNSET,
+        journaled=msgspec.UNSET if journaled else False,
     )
     return msgspec.json.encode(answer)
 
 
-def _result(caller_id: str | None, found: Classification | Refusal, longest: int) -> ResultOut:
-    if isinstance(found, Refusal):
+def _result(identifier: str | None, caller_id: str | None, told: Told | Refusal, longest: int) -> ResultOut:
+    if isinstance(told, Refusal):
         return ResultOut(
+            prediction_id=None,
             id=caller_id,
             label=None,
             is_falsetrue=None,
@@ -197,9 +265,11 @@ def _result(caller_id: str | None, found: Classification | Refusal, longest: int
             action=None,
             reasons=[],
             language=None,
-            error=ErrorOut(code=found, message=explain_refusal(found, longest)),
+            error=ErrorOut(code=told, message=explain_refusal(told, longest)),
         )
+    found = told.found
     return ResultOut(
+        prediction_id=identifier,
         id=caller_id,
         label=found.label,
         is_falsetrue=found.is_falsetrue,
@@ -211,11 +281,11 @@ def _result(caller_id: str | None, found: Classification | Refusal, longest: int
     )
 
 
-def _with_prevalence(result: ResultOut, found: Classification | Refusal, prevalence: float) -> ResultOut:
+def _with_prevalence(result: ResultOut, told: Told | Refusal, prevalence: float) -> ResultOut:
     """The same, and what the model itself said before the share of false news was taken into account."""
-    if isinstance(found, Refusal):
+    if isinstance(told, Refusal):
         return msgspec.structs.replace(result, prevalence=None, p_real_unadjusted=None)
-    return msgspec.structs.replace(result, prevalence=prevalence, p_real_unadjusted=found.p_real_unadjusted)
+    return msgspec.structs.replace(result, prevalence=prevalence, p_real_unadjusted=told.found.p_real_unadjusted)
 
 
 def _explain(classifier: Classifier, items: list[Item], results: list[ResultOut]) -> list[ResultOut]:

@@ -1,21 +1,20 @@
 """The application: routes, their documentation, and what becomes of errors."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from falsetrue import __version__
-from falsetrue.errors import NotReadyError
+from falsetrue.errors import DatabaseError, NotReadyError
 from falsetrue.jobs.classify import Classifier
-from falsetrue.service import api, page
+from falsetrue.service import api, history, page
 from falsetrue.service.core import Core
-from falsetrue.service.openapi import document
+from falsetrue.service.openapi import Document
 from falsetrue.service.problems import STATUS, RequestProblem, problem_response, refusal
 from falsetrue.settings import Settings
 
@@ -41,6 +40,17 @@ class _Service(FastAPI):
         await (self._core.find(scope) or super().__call__)(scope, receive, send)
 
 
+class _Either:
+    """One path, read by one application and written by another."""
+
+    def __init__(self, *, write: ASGIApp, read: ASGIApp) -> None:
+        self._write = write
+        self._read = read
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._write if scope["method"] == "POST" else self._read)(scope, receive, send)
+
+
 def create_app(settings: Settings, *, load: Callable[[], Classifier] | None = None) -> FastAPI:
     """Build the service. The model is loaded in the background once it starts; ``load`` says how."""
     return make_app(Core(settings, load))
@@ -51,17 +61,28 @@ def make_app(core: Core) -> FastAPI:
     app = _Service(core)
     app.state.serving = core.serving
     # FastAPI's documented way to write the document oneself.
-    app.openapi = partial(document, app, core.settings)  # type: ignore[method-assign]
+    app.openapi = Document(app, core.settings, core.gate.strangers)  # type: ignore[method-assign]
     _add_error_handlers(app)
+    readers = history.add_history(app, core)
     for path, (methods, route) in core.routes.items():
         # For what the core does not find: other methods, and an application below another path.
-        app.add_route(path, route, methods=list(methods), include_in_schema=False)  # type: ignore[arg-type]
+        reader = readers.get(path)
+        either = route if reader is None else _Either(write=route, read=reader)
+        all_methods = [*methods, *(("GET", "HEAD") if reader else ())]
+        app.add_route(path, either, methods=all_methods, include_in_schema=False)  # type: ignore[arg-type]
 
     async def get_model() -> Response:
         return api.describe_model(core.serving.classifier, core.settings)
 
+    async def get_metrics(request: Request) -> Response:
+        from falsetrue.service.exposition import expose  # noqa: PLC0415 - it takes longer than a request
+
+        content, media_type = expose(core.metrics, request.headers.get("accept", ""))
+        return Response(content, headers={"content-type": media_type, "cache-control": "no-store"})
+
     app.add_api_route("/v1/model", get_model, methods=["GET", "HEAD"])
-    page.add_page(app, core.serving, core.settings, STATUS)
+    app.add_route("/metrics", get_metrics, methods=["GET", "HEAD"], include_in_schema=False)
+    page.add_page(app, core, STATUS)
     return app
 
 
@@ -71,6 +92,7 @@ def make_app(core: Core) -> FastAPI:
 def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestProblem, _on_refusal)
     app.add_exception_handler(NotReadyError, _on_refusal)
+    app.add_exception_handler(DatabaseError, _on_refusal)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_client_gone)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from falsetrue.service.backpressure import BodyBudget
 from falsetrue.service.problems import RequestProblem, problem_response
 
 Body = TypeVar("Body")
@@ -28,11 +30,21 @@ _LINGER_SECONDS = 1.0
 class BodyLimit:
     """ASGI middleware: no body is larger than ``max_bytes`` or takes longer than ``seconds`` to arrive.
 
-    Counted as it arrives, declared length or not; a body refused is never held in memory.
+    Counted as it arrives, declared length or not; a body refused is never held in memory. All bodies together stay
+    within ``budget``, if any: only what has arrived counts, so that nobody reserves room for what never comes.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float, status: dict[str, int]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        seconds: float,
+        status: dict[str, int],
+        budget: BodyBudget | None = None,
+    ) -> None:
         self._app = app
+        self._budget = BodyBudget(sys.maxsize) if budget is None else budget
         self._max_bytes = max_bytes
         self._seconds = seconds
         self._status = status
@@ -46,13 +58,16 @@ class BodyLimit:
         if not declared and not in_chunks:
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, self._max_bytes, self._seconds)
+        exchange = _Exchange(receive, send, self._max_bytes, self._seconds, self._budget)
         if declared > self._max_bytes:
             problem = exchange.too_large()
             response = problem_response(scope["path"], self._status[problem.code], problem)
             await response(scope, exchange.receive, exchange.send)
-        else:
+            return
+        try:
             await self._app(scope, exchange.receive, exchange.send)
+        finally:
+            exchange.let_go()
 
 
 class _Exchange:
@@ -63,7 +78,9 @@ class _Exchange:
     answer.
     """
 
-    def __init__(self, receive: Receive, send: Send, max_bytes: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, send: Send, max_bytes: int, seconds: float, budget: BodyBudget) -> None:
+        self._held = 0  #: bytes of the budget
+        self._budget = budget
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
@@ -83,10 +100,24 @@ class _Exchange:
                 message = await self._receive()
         except TimeoutError as error:
             raise RequestProblem("body_too_slow", f"the body took more than {self._seconds:g} seconds") from error
+        try:
+            self._hold(message)
+        except RequestProblem:
+            self.let_go()
+            raise
+        return message
+
+    def _hold(self, message: Message) -> None:
         self._count(message)
         if self._seen > self._max_bytes:
             raise self.too_large()
-        return message
+        self._budget.take(self._seen - self._held, self._seen)
+        self._held = self._seen
+
+    def let_go(self) -> None:
+        """Nothing of the body is needed any more."""
+        self._budget.give_back(self._held)
+        self._held = 0
 
     def _count(self, message: Message) -> None:
         self._seen += len(message.get("body", b""))
@@ -132,14 +163,22 @@ def media_type(headers: Headers) -> bytes:
 async def read_body(receive: Receive) -> bytes:
     """All of a request's body; raises :class:`ClientDisconnect` where the client hangs up."""
     parts: list[bytes] = []
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
+    try:
+        while _add(parts, await receive()):
+            pass
+    except Exception:
+        parts.clear()  # else the error would keep them as long as it takes to answer
+        raise
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _add(parts: list[bytes], message: Message) -> bool:
+    """Add what a message brings; returns whether there is more to come."""
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    parts.append(message.get("body", b""))
+    more: bool = message.get("more_body", False)
+    return more
 
 
 def decode(content: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:

@@ -1,10 +1,11 @@
 """What nobody foresaw: answered with 500, and logged without what an error's message may hold."""
 
 import logging
-import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from falsetrue.service.facts import facts_of
+from falsetrue.service.logs import as_extra, describe_error
 from falsetrue.service.problems import RequestProblem, problem_response
 
 _log = logging.getLogger("falsetrue")
@@ -33,8 +34,8 @@ class DiscreetBugs:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("a bug, please report it: %s at\n%s", type(error).__name__, where)
+            about = as_extra(**facts_of(scope).identifiers())
+            _log.error("a bug, please report it: %s at\n%s", *describe_error(error), extra=about)
             if not answered:
                 problem = RequestProblem("internal", "something went wrong here; the log says where")
                 await problem_response(scope["path"], 500, problem)(scope, receive, send)

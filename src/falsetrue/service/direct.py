@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from falsetrue.errors import NotReadyError
-from falsetrue.service.problems import RequestProblem, refusal
+from falsetrue.service.problems import REFUSALS, refusal
 
 Answering = Callable[[Scope, Receive], Awaitable[bytes]]
 
@@ -23,7 +22,7 @@ class Direct:
         """Answer one request."""
         try:
             content = await self._answer(scope, receive)
-        except (RequestProblem, NotReadyError) as error:
+        except REFUSALS as error:
             await refusal(scope["path"], error)(scope, receive, send)
             return
         except ClientDisconnect:

@@ -14,6 +14,8 @@ LANGUAGES = {"en": "English", "es": "Español"}
 DEFAULT = "en"
 COOKIE = "falsetrue_language"
 _MEGABYTE = 1024 * 1024
+#: Milliseconds from which on tenths of one say nothing.
+_WHOLE = 10
 LOCALE = Path(__file__).parent / "locale"
 
 
@@ -102,6 +104,14 @@ def format_number(value: Any, digits: int, language: str) -> str:
     """``36,945`` or ``0.92`` as the language writes it."""
     written = f"{value:,.{digits}f}"
     return written.translate(str.maketrans(",.", ".,")) if language == "es" else written
+
+
+def format_seconds(seconds: float, language: str) -> str:
+    """``0.8 ms``, ``120 ms`` or ``2.50 s``."""
+    if seconds >= 1:
+        return f"{format_number(seconds, 2, language)}\N{NO-BREAK SPACE}s"
+    thousandths = 1000 * seconds
+    return f"{format_number(thousandths, 0 if thousandths >= _WHOLE else 1, language)}\N{NO-BREAK SPACE}ms"
 
 
 def format_size(size: int, language: str) -> str:

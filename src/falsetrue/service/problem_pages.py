@@ -1,12 +1,16 @@
 """Problems shown as a page where a page was asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Of the request, the status, the code of the problem, and the path of what was wrong in the request, if anything.
+Render: TypeAlias = Callable[[Request, int, str, Sequence[str | int]], Response]
 
 
 class ProblemPages:
@@ -15,9 +19,7 @@ class ProblemPages:
     Whatever layer refused the request, the status and the other headers stay as they were.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, render: Callable[[Request, int, str], Response], for_people: Callable[[Scope], bool]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, render: Render, for_people: Callable[[Scope], bool]) -> None:
         self._app = app
         self._render = render
         self._for_people = for_people
@@ -44,8 +46,9 @@ class ProblemPages:
         await self._app(scope, receive, rendering_send)
 
     def _page(self, request: Request, start: Message, content: bytes) -> Response:
-        code = str(msgspec.json.decode(content)["type"]).rpartition(":")[2]
-        response = self._render(request, start["status"], code)
+        problem = msgspec.json.decode(content)
+        code = str(problem["type"]).rpartition(":")[2]
+        response = self._render(request, start["status"], code, problem.get("where", []))
         for name, value in Headers(raw=start["headers"]).items():
             response.headers.setdefault(name, value)
         return response

@@ -6,21 +6,34 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from falsetrue.errors import NotReadyError
+from falsetrue.errors import DatabaseError, NotReadyError
+from falsetrue.service.facts import facts_of
 
 #: Code of a problem -> HTTP status.
 STATUS = {
     "body_too_large": 413,
     "body_too_slow": 408,
     "empty_text": 422,
+    "idempotency_key_reused": 422,
     "invalid_body": 422,
+    "invalid_idempotency_key": 400,
     "invalid_json": 422,
+    "invalid_query": 422,
+    "journal_off": 404,
+    "journal_unavailable": 503,
+    "not_allowed": 403,
     "not_ready": 503,
+    "overloaded": 503,
+    "quota_exceeded": 429,
+    "request_in_flight": 409,
     "text_too_long": 413,
     "too_many_items": 413,
     "too_many_rows": 413,
+    "unknown_caller": 401,
     "unknown_policy": 422,
+    "unknown_prediction": 404,
     "unsupported_media_type": 415,
     "unusable_file": 422,
 }
@@ -44,8 +57,15 @@ class RequestProblem(Exception):  # noqa: N818 - it carries a problem in the sen
         self.headers = headers
 
 
-def refusal(path: str, error: RequestProblem | NotReadyError) -> Response:
+#: What a route may raise to refuse a request on purpose.
+REFUSALS = (RequestProblem, NotReadyError, DatabaseError)
+
+
+def refusal(path: str, error: RequestProblem | NotReadyError | DatabaseError) -> Response:
     """The answer to a request that was refused on purpose."""
+    if isinstance(error, DatabaseError):
+        detail = "what is said here must be written down, and cannot be now; try again soon"
+        error = RequestProblem("journal_unavailable", detail, headers={"Retry-After": "2"})
     if isinstance(error, NotReadyError):
         error = RequestProblem("not_ready", str(error), headers={"Retry-After": "2"})
     return problem_response(path, STATUS[error.code], error)
@@ -55,7 +75,7 @@ def problem_response(path: str, status: int, problem: RequestProblem) -> Respons
     """The answer to a request that cannot be served, in the dialect of its route."""
     if path == LEGACY_PATH:
         detail = {"loc": ["body", *problem.where], "msg": problem.detail, "type": problem.code}
-        return Response(_encode({"detail": [detail]}), status, problem.headers, "application/json")
+        return _Problem(problem.code, _encode({"detail": [detail]}), status, problem.headers, "application/json")
     body: dict[str, Any] = {
         "type": f"urn:falsetrue:problem:{problem.code}",
         "title": HTTPStatus(status).phrase,
@@ -64,4 +84,17 @@ def problem_response(path: str, status: int, problem: RequestProblem) -> Respons
     }
     if problem.where:
         body["where"] = problem.where
-    return Response(_encode(body), status, problem.headers, "application/problem+json")
+    return _Problem(problem.code, _encode(body), status, problem.headers, "application/problem+json")
+
+
+class _Problem(Response):
+    """Tells those who count which problem it was."""
+
+    def __init__(self, code: str, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        facts_of(scope).code = self._code
+        await super().__call__(scope, receive, send)

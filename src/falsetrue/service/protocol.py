@@ -3,10 +3,32 @@
 import asyncio
 import re
 from asyncio import TimerHandle
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+#: Bytes that a client must take of what waits for it, to be waited for again.
+_STEP = 64 * 1024
+#: For whoever is one too many: no application is asked.
+_NO_ROOM = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 31\r\n"
+    b"retry-after: 1\r\nconnection: close\r\n\r\nToo many connections; try again"
+)
 _UPGRADE = re.compile(rb"\r\n[Uu][Pp][Gg][Rr][Aa][Dd][Ee][ \t]*:")
+
+
+class CarefulConfig(uvicorn.Config):
+    """uvicorn's, with limits of :class:`CarefulProtocol` that an operator chooses."""
+
+    def __init__(
+        self, app: ASGIApp | Callable[[], ASGIApp], *, most_connections: int, answer_seconds: float, **options: Any
+    ) -> None:
+        super().__init__(app, http=CarefulProtocol, **options)
+        self.most_connections = most_connections
+        self.answer_seconds = answer_seconds
 
 
 class CarefulProtocol(HttpToolsProtocol):
@@ -18,17 +40,35 @@ class CarefulProtocol(HttpToolsProtocol):
 
     largest_head = 64 * 1024  #: bytes of a head, or of what stands between two parts of a body
     head_seconds = 20.0  #: from the connection, or the first byte of a further request
+    parting_seconds = 1.0  #: for a first request, when the server stops
+    most_connections = 8192  #: further ones are answered 503 and closed
+    answer_seconds = 30.0  #: for a client to take each further 64 kB of what is sent to it, or the rest
+    alpn_protocols: ClassVar = ["http/1.1"]  #: what TLS offers
+
+    def __init__(self, config: uvicorn.Config, *arguments: Any, **options: Any) -> None:
+        super().__init__(config, *arguments, **options)
+        if isinstance(config, CarefulConfig):
+            self.most_connections = config.most_connections
+            self.answer_seconds = config.answer_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
         super().connection_made(transport)
         self._pending = 0
         self._waiting: TimerHandle | None = None
-        self._wait_for_head()
+        self._parting = False
+        self._unsent = 0
+        self._watching: TimerHandle | None = None
+        if len(self.connections) > self.most_connections:
+            self.transport.write(_NO_ROOM)
+            self._close()
+        else:
+            self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -47,22 +87,88 @@ class CarefulProtocol(HttpToolsProtocol):
         self._pending = 0
         self._stop_waiting()
         super().on_headers_complete()
+        if self._parting or getattr(self.server_state, "parting", False):
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """``BodyLimit`` counts these."""
         self._pending = 0
         super().on_body(body)
 
+    def shutdown(self) -> None:
+        """Called when the server stops: a request that is under way, or is sent as the first, is still answered.
+
+        uvicorn hangs up on whoever was accepted but not heard yet.
+        """
+        self._parting = True
+        if self.cycle is None:
+            self.loop.call_later(self.parting_seconds, self._hang_up_if_silent)
+        else:
+            super().shutdown()
+
+    def _hang_up_if_silent(self) -> None:
+        if self.cycle is None:
+            self._close()
+
     def _waits_for_head(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
     def _wait_for_head(self) -> None:
-        self._waiting = self.loop.call_later(self.head_seconds, self.transport.close)
+        self._waiting = self.loop.call_later(self.head_seconds, self._close)
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    # --- clients that do not read --------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        """Called when much waits to be sent."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Called when little is left of it."""
+        self._stop_watching()
+        super().resume_writing()
+
+    def on_response_complete(self) -> None:
+        """Called when an answer is written; where that was the last one, the transport closes once it is sent."""
+        if self.transport.is_closing():
+            self._watch()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, and close."""
+        super().send_400_response(msg)
+        self._watch()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Called when no further request came."""
+        self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Hang up, at last, on a client that does not take what is sent to it: `close` would wait for it for ever."""
+        if self._watching is None and (unsent := self.transport.get_write_buffer_size()):
+            self._unsent = unsent
+            self._watching = self.loop.call_later(self.answer_seconds, self._hang_up_if_stuck)
+
+    def _hang_up_if_stuck(self) -> None:
+        self._watching = None
+        if self.transport.get_write_buffer_size() > max(0, self._unsent - _STEP):
+            self.transport.abort()
+        else:
+            self._watch()
+
+    def _stop_watching(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
 
 
 def _without_upgrade(data: bytes) -> bytes:

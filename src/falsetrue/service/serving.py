@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from falsetrue.errors import FalsetrueError, NotReadyError
 from falsetrue.jobs.classify import Classifier
+from falsetrue.jobs.recording import Recorder, Tracing
 from falsetrue.service.turns import INLINE_CHARACTERS, Turns
 
 Answer = TypeVar("Answer")
@@ -17,10 +18,16 @@ _log = logging.getLogger("falsetrue")
 class Serving:
     """Loads a classifier in the background and says whether it may be asked."""
 
-    def __init__(self, load: Callable[[], Classifier]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Classifier],
+        make_tracing: Callable[[], Tracing] | None = None,
+        turns: Turns | None = None,
+    ) -> None:
         self._load = load
-        self._classifier: Classifier | None = None
-        self.turns = Turns()
+        self._make_tracing = make_tracing  #: ``None``: nothing of a text is kept
+        self._recorder: Recorder | None = None
+        self.turns = Turns() if turns is None else turns
         self.on_loaded: Callable[[], object] | None = None  #: called in the event loop, once
         self.draining = False  #: the process was asked to stop; requests are still answered
         self.failed = False  #: the model could not be loaded, and never will be
@@ -28,7 +35,7 @@ class Serving:
     async def load(self) -> None:
         """Load and prove the model in a thread; a failure is logged, in one line if it was foreseen, and remembered."""
         try:
-            self._classifier = await asyncio.to_thread(self._load)
+            self._recorder = await asyncio.to_thread(self._load_recorder)
         except FalsetrueError as error:
             self.failed = True
             _log.error("the model cannot be served: %s", error)
@@ -38,6 +45,10 @@ class Serving:
         if self.on_loaded is not None:
             self.on_loaded()
 
+    def _load_recorder(self) -> Recorder:
+        classifier = self._load()
+        return Recorder(classifier=classifier, trace=self._make_tracing() if self._make_tracing else None)
+
     async def run(self, characters: int, work: Callable[[], Answer]) -> Answer:
         """Do what cannot be cut into items: here if it is short, else in a thread, so that others need not wait."""
         return await asyncio.to_thread(work) if characters > INLINE_CHARACTERS else work()
@@ -46,13 +57,18 @@ class Serving:
         """Raise :class:`NotReadyError` unless new requests should come here."""
         if self.draining:
             raise NotReadyError("the service is stopping")
-        _ = self.classifier
+        _ = self.recorder
 
     @property
     def classifier(self) -> Classifier:
-        """The loaded model; raises :class:`NotReadyError` until it has answered its golden texts."""
-        if self._classifier is None:
+        """The loaded model; raises as :attr:`recorder`."""
+        return self.recorder.classifier
+
+    @property
+    def recorder(self) -> Recorder:
+        """The loaded model with what it keeps; raises :class:`NotReadyError` until it has answered its golden texts."""
+        if self._recorder is None:
             raise NotReadyError(
                 "the model could not be loaded; see the log" if self.failed else "the model is being loaded"
             )
-        return self._classifier
+        return self._recorder

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any
 
+from falsetrue.service.backpressure import overloaded
+
 Work = Callable[[Sequence[Any]], Sequence[Any]]
 
 #: Characters of text that are scored in the event loop; a request with more goes to the thread.
 INLINE_CHARACTERS = 20_000
 #: Characters of text that are scored in one turn of the thread, where single texts are not longer.
 LARGEST_TURN = 200_000
+#: Requests that may wait for a turn, of those that are scored in the event loop and of the others.
+MOST_WAITING = 512
 
 
 @dataclass(slots=True, eq=False)
@@ -65,31 +69,40 @@ class Turns:
 
     Those of at most ``INLINE_CHARACTERS`` take their turn in the event loop as soon as it has read what arrived; others
     take theirs in the loop's default executor, so that they never stand before the short ones. A turn scores
-    everything that waits for it in one call, up to a bound; of what is longer it scores a part.
+    everything that waits for it in one call, up to a bound; of what is longer it scores a part. Of each kind at most
+    ``most_waiting`` requests wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_waiting: int = MOST_WAITING) -> None:
+        self._most_waiting = most_waiting
         self._short: deque[_Waiting] = deque()
         self._long: deque[_Waiting] = deque()
         self._thread_is_busy = False
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a turn."""
+        return len(self._short) + len(self._long)
 
     async def score(self, work: Work, key: Hashable, items: Sequence[Any], sizes: Sequence[int]) -> list[Any]:
         """What ``work`` answers to ``items``, whose ``sizes`` are in characters, in their order; raises what it raises.
 
         ``work`` gives one answer for each item, whatever stands beside it; callers with the same ``key`` have the same.
+        Raises :class:`RequestProblem` where too many wait.
         """
         if not items:
             return []
         loop = asyncio.get_running_loop()
+        is_short = sum(sizes) <= INLINE_CHARACTERS
+        queue = self._short if is_short else self._long
+        if len(queue) >= self._most_waiting:
+            raise overloaded()
         waiting = _Waiting(work, key, items, sizes, loop.create_future())
-        if sum(sizes) <= INLINE_CHARACTERS:
-            self._short.append(waiting)
-            if len(self._short) == 1:
-                loop.call_soon(self._take_short_turn, loop)
-        else:
-            self._long.append(waiting)
-            if not self._thread_is_busy:
-                self._begin_long_turn(loop)
+        queue.append(waiting)
+        if not is_short and not self._thread_is_busy:
+            self._begin_long_turn(loop)
+        elif is_short and len(queue) == 1:
+            loop.call_soon(self._take_short_turn, loop)
         return await waiting.whole
 
     def _take_short_turn(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,5 +1,6 @@
 """Templates to answers, in the visitor's language."""
 
+from enum import StrEnum
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,26 +15,39 @@ from falsetrue.service.language import (
     chosen_language,
     examples,
     format_number,
+    format_seconds,
     format_size,
     language_of,
     translations,
 )
+from falsetrue.service.signing_in import Sessions
 
 _YEAR = 365 * 24 * 3600
+
+
+class Keeps(StrEnum):
+    """What the service keeps of a text that somebody checks."""
+
+    NOTHING = "nothing"
+    ANSWERS = "answers"  #: what was said of it
+    TEXTS = "texts"  #: the text too
 
 
 class Views:
     """Renders the templates; one environment for each language."""
 
-    def __init__(self, assets: Assets) -> None:
-        self._environments = {language: _environment(language, assets) for language in LANGUAGES}
+    def __init__(self, assets: Assets, sessions: Sessions, *, keeps: Keeps) -> None:
+        self._environments = {language: _environment(language, assets, keeps) for language in LANGUAGES}
+        self._sessions = sessions
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page in the language of the request; a switch of language is remembered in a cookie."""
         language = language_of(request)
-        content = self._environments[language].get_template(template).render(values)
+        visitor = self._sessions.visitor(request)
+        content = self._environments[language].get_template(template).render(values, visitor=visitor)
+        fresh = "no-cache" if visitor.name is None else "private, no-cache"
         headers = {
-            "cache-control": "no-cache" if request.method == "GET" else "no-store",
+            "cache-control": fresh if request.method == "GET" else "no-store",
             "content-language": language,
             "vary": "Accept-Language, Cookie",
         }
@@ -41,10 +55,11 @@ class Views:
         if chosen_language(request):
             secure = request.url.scheme == "https"
             response.set_cookie(COOKIE, language, max_age=_YEAR, httponly=True, samesite="lax", secure=secure)
+        self._sessions.go_on(request, response)
         return response
 
 
-def _environment(language: str, assets: Assets) -> Environment:
+def _environment(language: str, assets: Assets, keeps: Keeps) -> Environment:
     environment = Environment(
         loader=PackageLoader("falsetrue.service"),
         autoescape=True,
@@ -58,10 +73,12 @@ def _environment(language: str, assets: Assets) -> Environment:
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     environment.filters["number"] = lambda value, digits=0: format_number(value, digits, language)
     environment.filters["size"] = lambda value: format_size(value, language)
+    environment.filters["seconds"] = lambda value: format_seconds(value, language)
     environment.filters["said"] = lambda notice: notice.said(language)
     environment.globals |= {
         "asset": assets.url,
         "examples": examples(language).values(),
+        "keeps": keeps,
         "language": language,
         "languages": LANGUAGES,
         "translate": translations(language).gettext,

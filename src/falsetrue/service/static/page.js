@@ -7,6 +7,14 @@
   const button = form.querySelector("button");
   const { title, text } = form.elements;
   const template = (id) => document.getElementById(id).content.cloneNode(true);
+  // Each page brings the token of its session. Whether it is another one: somebody signed in again, in another tab.
+  const adopt = (page) => {
+    const fresh = page.querySelector("input[name=token]")?.value;
+    const all = document.querySelectorAll("input[name=token]");
+    if (!fresh || fresh === all[0].value) return false;
+    for (const each of all) each.value = fresh;
+    return true;
+  };
   let latest = 0;
   let answered = [title.defaultValue, text.defaultValue]; // what the answer shown is for
 
@@ -40,8 +48,9 @@
       const answer = await fetch("/", { method: "POST", body: new URLSearchParams(new FormData(form)) });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (mine !== latest) return;
+      if (adopt(page) && answer.status === 403) return form.requestSubmit();
       document.title = page.title;
-      show(page.getElementById("result").childNodes, sent, page.getElementById("why").childNodes);
+      show(page.getElementById("result").childNodes, sent, page.getElementById("why")?.childNodes);
     } catch {
       if (mine === latest) show(template("unreachable").childNodes, sent);
     }
@@ -111,8 +120,10 @@
     const sent = new FormData(upload);
     sent.append("script", "1");
     try {
-      const page = await receive(await fetch("/upload", { method: "POST", body: sent }));
+      const answer = await fetch("/upload", { method: "POST", body: sent });
+      const page = await receive(answer);
       if (mine !== uploads) return;
+      if (adopt(page) && answer.status === 403) return upload.requestSubmit();
       document.title = page.title;
       tell(page.getElementById("outcome").childNodes);
     } catch {

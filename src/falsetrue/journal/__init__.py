@@ -1,0 +1,1 @@
+"""What was said, and what people said of it: a row for each prediction."""

@@ -1,0 +1,110 @@
+"""What the journal keeps of a prediction, and of what people say of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One prediction."""
+
+    id: str  #: UUIDv7 (RFC 9562), canonical
+    created_at: datetime  #: UTC
+    route: str  #: path of the API, or ``page``
+    request_id: str
+    key_id: str | None  #: who asked: of a key or a token's subject; ``None``: anonymous
+    item_id: str | None  #: the caller's own
+    model_name: str
+    model_version: str
+    policy: str | None  #: ``NAME@VERSION``; ``None`` where none was applied, as on ``POST /falsetrue``
+    label: str  #: ``false``, ``real`` or ``unsure``
+    p_real: float  #: in [0, 1]
+    prevalence: float | None  #: share of false news that ``p_real`` was re-derived for
+    action: str | None
+    reasons: tuple[str, ...]  #: why there was no decision
+    language: str | None  #: BCP 47
+    characters: int  #: of title and text, joined
+    words: int
+    known_words: int
+    text_hash: bytes  #: keyed, 32 bytes
+    sketch: bytes | None  #: for monitoring; nothing of the text can be read back from it
+    latency: float  #: seconds from the request's arrival to the row's making
+    shadow: str | None = None  #: JSON of what a second model said
+    title: str | None = None  #: only where the text is kept
+    text: str | None = None  #: only where the caller or the operator asked for that
+
+
+class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered to a request with an idempotency key."""
+
+    key: bytes  #: keyed hash of caller, route and idempotency key, 32 bytes
+    body_hash: bytes  #: keyed hash of the request's body, 32 bytes
+    content: bytes  #: the answer's body
+    created_at: datetime  #: UTC
+    expires_at: datetime  #: UTC
+
+
+class Writing(msgspec.Struct, frozen=True, kw_only=True):
+    """What one request has to be kept: all of it, or nothing."""
+
+    entries: tuple[Entry, ...]
+    answer: StoredAnswer | None = None  #: where the request had an idempotency key
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody says a prediction should have been."""
+
+    id: str  #: UUIDv7
+    prediction_id: str
+    created_at: datetime  #: UTC
+    key_id: str | None
+    label: str  #: ``false`` or ``real``
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filters:
+    """Which entries are wanted: those of which all that is given is true."""
+
+    since: datetime | None = None  #: made then or later
+    until: datetime | None = None  #: made before
+    label: str | None = None
+    action: str | None = None
+    language: str | None = None
+    model_version: str | None = None
+    policy: str | None = None
+    key_id: str | None = None
+    item_id: str | None = None
+    route: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Some entries, the newest first."""
+
+    entries: list[Entry]
+    next: str | None  #: the id to go on from, which need not be that of an entry here; ``None``: there are no more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """Of entries, and of the database."""
+
+    rows: int
+    with_text: int
+    oldest: datetime | None
+    newest: datetime | None
+    feedback: int  #: rows of it, of any entries
+    bytes: int  #: that the whole database takes on its disk
+    counts: dict[str, dict[str, int]]  #: by day, label, action, reason, language, model and key; then by value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pruned:
+    """What was forgotten."""
+
+    texts: int
+    rows: int
+    answers: int

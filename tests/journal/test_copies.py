@@ -1,0 +1,177 @@
+import stat
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import Engine, select
+from tests.journal.entries import NOW, Maker, answer
+
+from falsetrue.database.engine import open_database, reading, writing
+from falsetrue.database.schema import migrate
+from falsetrue.database.tables import api_keys, facts, key_events, metadata
+from falsetrue.errors import InputError
+from falsetrue.journal import copies
+from falsetrue.journal.copies import backup, restore
+from falsetrue.journal.records import Filters, Writing
+from falsetrue.journal.store import Journal
+
+EVENT = {"created_at": NOW, "key_id": "k1", "what": "created", "by_whom": "ann"}
+
+
+@pytest.fixture
+def full(engine: Engine) -> Engine:
+    """A database with something in every table."""
+    maker = Maker()
+    journal = Journal(engine)
+    journal.write(maker.writings(450, text="a text", item_id="é"))
+    first = maker.entry(prevalence=0.25, reasons=(), latency=1 / 3)
+    journal.write([Writing(entries=(first,), answer=answer(b"k" * 32, b"\0\xff"))])
+    journal.add_feedback(maker.feedback(first.id, "real"))
+    with writing(engine) as connection:
+        key = {"id": "k1", "name": "newsroom", "prefix": "ft_", "hash": b"\0" * 32, "scopes": "read", "created_at": NOW}
+        connection.execute(api_keys.insert(), [{**key, "expires_at": NOW + timedelta(days=1)}])
+        connection.execute(key_events.insert(), [EVENT, {**EVENT, "what": "rotated"}])
+        connection.execute(facts.insert(), [{"name": "secret_fingerprint", "value": "abc"}])
+    return engine
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        engine = open_database(f"sqlite:///{tmp_path}/other.db")
+    else:
+        server = request.getfixturevalue("postgres_server")
+        engine = open_database(server.make_database(f"other_{tmp_path.name.replace('-', '_').lower()}"))
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def content(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    with reading(engine) as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in metadata.sorted_tables
+        }
+
+
+def test_a_copy_of_either_kind_fills_a_database_of_either_kind(full: Engine, other: Engine, tmp_path: Path) -> None:
+    rows = {"predictions": 451, "answers": 1, "feedback": 1, "api_keys": 1, "key_events": 2, "facts": 1}
+    told: list[int] = []
+    assert backup(full, tmp_path / "copy", now=NOW, report=told.append) == rows
+    assert told[-1] == 457
+    assert restore(other, tmp_path / "copy", report=told.append) == rows
+    assert content(other) == content(full)
+    with writing(other) as connection:  # which goes on counting where the other has ended
+        connection.execute(key_events.insert().values(EVENT))
+    assert len(content(other)["key_events"]) == 3
+
+
+def test_a_copy_is_for_its_owner_alone_and_nothing_else_is_left(full: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    backup(full, folder / "copy", now=NOW)
+    assert [path.name for path in folder.iterdir()] == ["copy"]
+    assert stat.S_IMODE((folder / "copy").stat().st_mode) == 0o600
+
+
+def test_what_stands_there_is_not_replaced_unless_that_is_said(full: Engine, tmp_path: Path) -> None:
+    (tmp_path / "copy").write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        backup(full, tmp_path / "copy", now=NOW)
+    assert (tmp_path / "copy").read_text() == "mine"
+    backup(full, tmp_path / "copy", now=NOW, replace=True)
+    with pytest.raises(InputError, match="exists already"):
+        backup(full, tmp_path, now=NOW, replace=True)
+
+
+def test_a_database_that_holds_something_is_not_overwritten_unless_that_is_said(full: Engine, tmp_path: Path) -> None:
+    backup(full, tmp_path / "copy", now=NOW)
+    before = content(full)
+    journal = Journal(full)
+    journal.write(Maker().writings(1))
+    with pytest.raises(InputError, match=r"holds .*predictions"):
+        restore(full, tmp_path / "copy")
+    assert len(content(full)["predictions"]) == 452
+    restore(full, tmp_path / "copy", replace=True)
+    assert content(full) == before
+
+
+def test_others_write_while_it_is_copied_and_the_copy_is_of_one_moment(full: Engine, tmp_path: Path) -> None:
+    journal, maker = Journal(full), Maker(NOW + timedelta(days=1))
+
+    def write(_: int) -> None:
+        made = maker.entry()
+        journal.write([Writing(entries=(made,))])
+        journal.add_feedback(maker.feedback(made.id, "real"))
+
+    rows = backup(full, tmp_path / "copy", now=NOW, report=write)
+    assert (rows["predictions"], rows["feedback"]) == (451, 1)
+    assert len(list(journal.export(Filters()))) > 451
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_copy_with_any_damage_is_refused_and_nothing_of_it_is_used(
+    full: Engine, engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy"
+    backup(full, path, now=NOW)
+    whole = path.read_bytes()
+    before = content(engine)
+    damages: list[Callable[[int], bytes]] = [
+        lambda at: whole[:at],
+        lambda at: whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :],
+    ]
+    for at in range(0, len(whole), max(1, len(whole) // 60)):
+        for damage in damages:
+            path.write_bytes(damage(at))
+            with pytest.raises(InputError, match=r"damaged|no backup"):
+                restore(engine, path, replace=True)
+    path.write_bytes(whole + b"more")
+    with pytest.raises(InputError, match="damaged"):
+        restore(engine, path, replace=True)
+    assert content(engine) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_copy_whose_records_were_changed_is_refused(
+    full: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "copy"
+    backup(full, path, now=NOW)
+    with monkeypatch.context() as patched:
+        frame = copies._framed  # noqa: SLF001
+
+        def change(record: msgspec.Struct) -> bytes:
+            return frame(replace(record, sha256=b"0" * 32) if hasattr(record, "sha256") else record)
+
+        patched.setattr(copies, "_framed", change)
+        with pytest.raises(InputError, match="damaged"):
+            backup(full, tmp_path / "other", now=NOW)
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_copy_of_a_newer_version_is_refused(full: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(copies, "NEWEST", "9999")
+        backup(full, tmp_path / "copy", now=NOW)
+    with pytest.raises(InputError, match="newer version"):
+        restore(full, tmp_path / "copy", replace=True)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_place_that_cannot_be_written_is_said_to_be(full: Engine, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        backup(full, tmp_path / "no folder" / "copy", now=NOW)
+    with pytest.raises(InputError, match="cannot be read"):
+        restore(full, tmp_path / "nothing")
+
+
+def test_an_empty_database_is_copied_too(engine: Engine, other: Engine, tmp_path: Path) -> None:
+    assert backup(engine, tmp_path / "copy", now=NOW) == {}
+    assert restore(other, tmp_path / "copy") == {}
