@@ -33,6 +33,7 @@ MEASURES = {
     "scoring": ("scoring", "measure"),
     "fit": ("fitting", "measure"),
     "http": ("servers", "measure_http"),
+    "journal": ("servers", "measure_journal"),
     "workers": ("servers", "measure_workers"),
     "predict": ("prediction", "measure"),
     "start": ("servers", "measure_start"),

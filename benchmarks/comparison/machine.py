@@ -23,8 +23,9 @@ def pinned(cores: tuple[int, ...], command: list[str]) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment, without anybody's settings of falsetrue."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("FALSETRUE_")} | more
+    """The environment, without anybody's settings of falsetrue; what was compiled to bytecode is kept, as usual."""
+    ours = ("FALSETRUE_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | more
 
 
 def run(

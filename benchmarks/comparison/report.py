@@ -26,6 +26,7 @@ SECTIONS = {
     "scoring": "In process, one core",
     "fit": "Fitting, two cores",
     "http": "HTTP, one worker, one text a request",
+    "journal": "HTTP, one worker, every prediction written down",
     "workers": "HTTP, two workers, one text a request, model `deployed`",
     "predict": "A Parquet file, two cores",
     "start": "Start",
@@ -36,6 +37,7 @@ SECTIONS = {
 _OWN = "its scikit-learn pipeline"
 _LINEAR = "bare FastAPI, `plain`"
 _FOREST = "bare FastAPI, `deployed`"
+_SILENT = "without a journal"
 _TABLE = "pipeline of `plain`, first rows"
 _SAME = "same label as `plain`, % of texts"
 
@@ -63,6 +65,15 @@ ROWS = (
     Row("http.shipped.requests_s_16", "as shipped, 16 connections: requests/s", _LINEAR, more=True, bar=6),
     Row("http.shipped.requests_s_1", "as shipped, 1 connection: requests/s", _LINEAR, more=True),
     Row("http.shipped.p99_ms_1", "as shipped, 1 connection: p99, ms", _LINEAR),
+    Row(
+        "journal.requests_s_16",
+        "as shipped, journaled, 16 connections: requests/s",
+        _SILENT,
+        more=True,
+        bar=0.65,
+    ),
+    Row("journal.requests_s_1", "as shipped, journaled, 1 connection: requests/s", _SILENT, more=True),
+    Row("journal.p99_ms_16", "as shipped, journaled, 16 connections: p99, ms", _SILENT),
     Row("workers.requests_s_64", "64 connections: requests/s", _FOREST, more=True, bar=100),
     Row("workers.p99_ms_64", "64 connections: p99, ms", _FOREST),
     Row("workers.pss_mb", "PSS of all processes after the load, MB", _FOREST, bar=3),
@@ -71,7 +82,7 @@ ROWS = (
     Row("predict.plain.peak_mb", "`plain`, the large file: peak RSS, MB", _TABLE, limit=600),
     Row("predict.plain.small_peak_mb", "`plain`, the small file: peak RSS, MB", limit=600),
     Row("start.deployed.ready_s", "`deployed`: start to first answer, s", _FOREST, bar=4),
-    Row("start.shipped.ready_s", "as shipped: start to first answer, s"),
+    Row("start.shipped.ready_s", "as shipped, with its journal: start to first answer, s"),
     Row("kernel.mb_s", "model `plain`: MB/s of text", "lower-case and hash, C", more=True, bar=0.3),
     *(Row(f"growth.texts.{count}", f"{count:,} texts: texts/s", more=True) for count in COUNTS),
     *(Row(f"growth.bytes.{size}", f"{size:,} bytes a text: texts/s", more=True) for size in SIZES),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchmarks.comparison.machine import CORES, LOAD_CORE, SERVER_CORE, cpu_seconds, environment, memory, pinned
 from benchmarks.comparison.material import SHIPPED, Material
@@ -22,6 +23,8 @@ VARIANTS = {"def": "main", "async": "main_async"}
 LEGACY, VERDICTS = "/falsetrue", "/v1/classifications"
 #: Seconds that a server may take to answer.
 PATIENCE = 60
+#: Ours as well.
+WITHOUT_JOURNAL = "without a journal"
 #: Seconds between two attempts to get a first answer.
 STEP = 0.005
 #: A service that spends no processor time for so long, in seconds, has all its workers up.
@@ -36,6 +39,7 @@ class Service:
     bundle: Path
     route: str = LEGACY
     workers: int = 1
+    journal: bool = False  #: of ours: whether every prediction is written down; the other apps write nothing
 
     @property
     def cores(self) -> tuple[int, ...]:
@@ -44,12 +48,17 @@ class Service:
 
     def command(self, port: int) -> list[str]:
         """As an operator would start it."""
-        if self.contestant == OURS:
+        if self.contestant in (OURS, WITHOUT_JOURNAL):
             command = [sys.executable, "-m", "falsetrue", "serve", "--model", str(self.bundle)]
         else:
             command = [sys.executable, "-m", "uvicorn", f"{VARIANTS[self.contestant]}:app", "--app-dir", str(BARE)]
             command += ["--no-access-log"]  # falsetrue writes none; neither shall the other
         return [*command, "--port", str(port), *(["--workers", str(self.workers)] if self.workers > 1 else [])]
+
+    def environment(self, state_folder: str) -> dict[str, str]:
+        """With a database of its own, if it has one."""
+        journal = "on" if self.journal else "off"
+        return environment(FALSETRUE_STATE_FOLDER=state_folder, FALSETRUE_JOURNAL=journal)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +91,19 @@ def measure_http(material: Material, effort: Effort) -> Iterator[Found]:
                         yield Sample(row=f"http.shipped.{measure}", contestant=service.contestant, value=value)
 
 
+def measure_journal(material: Material, effort: Effort) -> Iterator[Found]:
+    """What it costs that every prediction is in a database (SQLite) before it is answered."""
+    bundle = material.models[SHIPPED]
+    services = [
+        Service(contestant=OURS, bundle=bundle, route=VERDICTS, journal=True),
+        Service(contestant=WITHOUT_JOURNAL, bundle=bundle, route=VERDICTS),
+    ]
+    for load, repetition in _loads(material, effort):
+        for service in _turned(services, repetition):
+            for measure, value in _measure(service, load, (1, 16)).items():
+                yield Sample(row=f"journal.{measure}", contestant=service.contestant, value=value)
+
+
 def measure_workers(material: Material, effort: Effort) -> Iterator[Found]:
     """Two workers and 64 connections: ours, and the app as it was deployed; all of it on all cores."""
     services = [replace(each, workers=2) for each in _contestants(material.models["deployed"])[:2]]
@@ -96,7 +118,7 @@ def measure_start(material: Material, effort: Effort) -> Iterator[Found]:
     models = material.models
     contestants = {
         "start.deployed.ready_s": _contestants(models["deployed"])[:2],
-        "start.shipped.ready_s": [Service(contestant=OURS, bundle=models[SHIPPED])],
+        "start.shipped.ready_s": [Service(contestant=OURS, bundle=models[SHIPPED], journal=True)],
     }
     for load, repetition in _loads(material, effort):
         for row, services in contestants.items():
@@ -172,16 +194,17 @@ def _running(service: Service, load: Load) -> Iterator[tuple[int, int, float]]:
     with load.bodies[service.route].open("rb") as file:
         body = file.readline().strip()
     port = _free_port()
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        pinned(service.cores, service.command(port)), cwd=service.bundle, env=environment(), stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_for_answer(process, port, service.route, body)
-        yield process.pid, port, time.perf_counter() - started
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
+    with TemporaryDirectory(prefix="falsetrue-bench-") as state:
+        settings = service.environment(state)
+        command = pinned(service.cores, service.command(port))
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=service.bundle, env=settings, stderr=subprocess.DEVNULL)
+        try:
+            _wait_for_answer(process, port, service.route, body)
+            yield process.pid, port, time.perf_counter() - started
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE)
 
 
 def _free_port() -> int:

@@ -1,21 +1,30 @@
 """Take the pictures of the page that README and docs show: ``make screenshots``.
 
-Starts the service on a free port, asks it for an example in each language, and writes the PNG files beside this
-script. Needs Debian's chromium and the development dependencies.
+Starts the service on a free port, with a journal of a month that is made up, asks it for an example in each language,
+and writes the PNG files beside this script. Needs Debian's chromium and the development dependencies.
 """
 
+import math
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Playwright, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
+
+from falsetrue.journal.identifiers import first_identifier
+from falsetrue.journal.records import Entry, Writing
+from falsetrue.settings import load_settings
+from falsetrue.wiring import load_classifier, open_storage
 
 FOLDER = Path(__file__).parent
 SIZE: ViewportSize = {"width": 1280, "height": 900}
@@ -29,20 +38,64 @@ class Picture:
     name: str
     language: str
     colours: Literal["light", "dark"]
-    example: str
+    example: str | None  #: ``None``: the operator's view
 
 
 PICTURES = (
     Picture(name="page-en-light", language="en", colours="light", example="dispatch"),
     Picture(name="page-es-dark", language="es", colours="dark", example="unclear"),
+    Picture(name="operations-en-light", language="en", colours="light", example=None),
 )
 
 
+def make_up_a_month(folder: Path, now: datetime) -> None:
+    """Fill the journal of a state folder: more by day than by night, and less on Sundays."""
+    settings = load_settings(state_folder=folder)
+    model, chance = load_classifier(settings).manifest, random.Random(0)  # noqa: S311 - not for secrets
+    moments = [now - timedelta(seconds=30 + 60 * number) for number in range(29 * 24 * 60)]
+    share = [(0.6 - 0.4 * math.cos(math.tau * at.hour / 24)) * (0.5 if at.isoweekday() == 7 else 1) for at in moments]  # noqa: PLR2004
+    entries = tuple(
+        _make_up(at, chance.choices(("real", "false", "unsure"), (6, 2, 3))[0], model.name, model.version, number)
+        for number, (at, likely) in enumerate(zip(moments, share, strict=True))
+        if chance.random() < likely
+    )
+    storage = open_storage(settings)
+    storage.journal().write([Writing(entries=entries)])
+    storage.close()
+
+
+def _make_up(at: datetime, label: str, model: str, version: str, number: int) -> Entry:
+    return Entry(
+        id=f"{first_identifier(int(1000 * at.timestamp()))[:24]}{number:012x}",
+        created_at=at,
+        route="/v1/classifications",
+        request_id=f"made-up-{number}",
+        key_id=None,
+        item_id=None,
+        model_name=model,
+        model_version=version,
+        policy="default@1",
+        label=label,
+        p_real={"real": 0.95, "false": 0.05, "unsure": 0.5}[label],
+        prevalence=None,
+        action={"real": "pass", "false": "flag", "unsure": "review"}[label],
+        reasons=("near_threshold",) if label == "unsure" else (),
+        language="es" if number % 3 else "en",
+        characters=1500,
+        words=250,
+        known_words=230,
+        text_hash=bytes(32),
+        sketch=None,
+        latency=0.001,
+    )
+
+
 @contextmanager
-def served() -> Iterator[str]:
-    """The address of a service that runs while the block lasts."""
+def served(folder: Path) -> Iterator[str]:
+    """The address of a service that runs while the block lasts, and keeps what it keeps in a folder."""
     command = [sys.executable, "-m", "falsetrue", "serve", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "FALSETRUE_STATE_FOLDER": str(folder)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             yield next(found[0] for line in process.stderr or () if (found := re.search(r"http://\S+:[1-9]\d*", line)))
         finally:
@@ -54,24 +107,35 @@ def take(playwright: Playwright, address: str, picture: Picture) -> None:
     browser = playwright.chromium.launch(
         executable_path=shutil.which("chromium"), args=ARGUMENTS, env={**os.environ, "LANGUAGE": picture.language}
     )
-    page = browser.new_page(
-        locale=picture.language, color_scheme=picture.colours, viewport=SIZE, reduced_motion="reduce"
-    )
-    # While the model is loading the page shows itself again until it can answer.
-    page.goto(f"{address}/?example={picture.example}")
-    page.click("#check button[type=submit]")
-    page.wait_for_selector("#result .verdict")
-    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    page = _open(browser, picture)
+    if picture.example is None:
+        page.goto(f"{address}/ops")
+        page.wait_for_function("!document.getElementById('counting')")
+        page.evaluate("scrollTo(0, document.getElementById('answers-heading').closest('section').offsetTop - 16)")
+    else:
+        # While the model is loading the page shows itself again until it can answer.
+        page.goto(f"{address}/?example={picture.example}")
+        page.click("#check button[type=submit]")
+        page.wait_for_selector("#result .verdict")
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.mouse.move(0, 0)
     page.screenshot(path=FOLDER / f"{picture.name}.png")
     browser.close()
 
 
+def _open(browser: Browser, picture: Picture) -> Page:
+    return browser.new_page(
+        locale=picture.language, color_scheme=picture.colours, viewport=SIZE, reduced_motion="reduce"
+    )
+
+
 def main() -> None:
     """Take all of them."""
-    with served() as address, sync_playwright() as playwright:
-        for picture in PICTURES:
-            take(playwright, address, picture)
+    with tempfile.TemporaryDirectory() as folder:
+        make_up_a_month(Path(folder), datetime.now(UTC))
+        with served(Path(folder)) as address, sync_playwright() as playwright:
+            for picture in PICTURES:
+                take(playwright, address, picture)
 
 
 if __name__ == "__main__":

@@ -167,7 +167,11 @@ def open_spool(settings: Settings, slot: int) -> "Spool":
     """Where a worker puts what cannot be written while the database is away; raises :class:`DatabaseError`."""
     from falsetrue.journal.spool import Spool  # noqa: PLC0415 - only some want it
 
-    return Spool(settings.state_folder / f"spool-{slot}", max_bytes=settings.journal_spool_bytes)
+    return Spool(
+        settings.state_folder / f"spool-{slot}",
+        max_bytes=settings.journal_spool_bytes,
+        sync=settings.sqlite_synchronous == "full",
+    )
 
 
 def open_counts(settings: Settings) -> "Counts | None":

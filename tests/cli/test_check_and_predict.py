@@ -177,9 +177,9 @@ def test_check_takes_the_share_of_false_news_into_account(falsetrue: Run) -> Non
 
 def test_predict_estimates_the_share_of_false_news(falsetrue: Run, tmp_path: Path) -> None:
     rant = (
-        "The corrupt elites just got caught and the lying mainstream media is covering it up of course because they are "
-        "all in on it. Wake up people! This so-called tax relief is nothing but a disgusting scam to rob hardworking "
-        "patriots. Not one of these crooked politicians has the guts to tell the truth."
+        "The corrupt elites just got caught and the lying mainstream media is covering it up of course because they "
+        "are all in on it. Wake up people! This so-called tax relief is nothing but a disgusting scam to rob "
+        "hardworking patriots. Not one of these crooked politicians has the guts to tell the truth."
     )
     (tmp_path / "few.csv").write_text("text\n" + f'"{TEXT}"\n' * 20)
     few = falsetrue("predict", "few.csv", "-o", "out.csv", "--prevalence", "estimate")

@@ -23,6 +23,8 @@ TEXT = (
     "bank had left its rate unchanged as most economists expected. The opposition called for a vote."
 )
 _PATIENCE = 60.0
+#: Seconds before a request is sent again.
+_BEFORE_AGAIN = 0.1
 
 
 @dataclass(kw_only=True, eq=False)
@@ -148,7 +150,7 @@ class _Client:
             if done.is_set() or not self._plan.until_answered:
                 self._tally.unsure.update(items)
                 return
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(_BEFORE_AGAIN)
 
     def _request(self, item: str) -> tuple[bytes, list[str]]:
         items = [f"{item}-{number}" for number in range(self._plan.items)]

@@ -36,7 +36,7 @@ TRIALS: dict[str, Callable[[], str]] = {
     "connections": _hold_connections,
     "clock": clocks.jump,
     "hostile requests": attacks.attack,
-    "requests made up": lambda: made_up.make_up(400),
+    "requests made up": lambda: made_up.make_up(300),
     "strangers": strangers.intrude,
     "memory": lambda: memory.endure(1800),
 }

@@ -52,6 +52,8 @@ def failing() -> Exception:
 
 def test_a_line_of_json_says_when_how_bad_who_and_what() -> None:
     stream = io.StringIO()
+    # A server of another test may have silenced it.
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
     configure_logs("json", stream)
     logging.getLogger("falsetrue").warning("the journal is %s", "back", extra=as_extra(rows=3))
     logging.getLogger("uvicorn.error").info("Uvicorn running on %s", "http://[::1]:80", extra={"color_message": "x"})

@@ -141,7 +141,7 @@ def test_a_bug_is_a_500_that_says_nothing_of_the_text(
 
     with serve_in_thread(create_app(load_settings())) as served:
         wait_until(lambda: served.client.get("/readyz").status_code == 200, "ready")
-        monkeypatch.setattr(Classifier, "labels", breaks)
+        monkeypatch.setattr(Classifier, "label", breaks)
         monkeypatch.setattr(Classifier, "classify", breaks)
         legacy = served.client.post(LEGACY, json={"texts": [MARK]})
         v1 = served.client.post(V1, json={"items": [{"text": MARK}]})
@@ -161,7 +161,7 @@ def test_a_bug_is_a_500_that_says_nothing_of_the_text(
 @pytest.mark.parametrize(
     ("path", "method", "body"),
     [
-        (LEGACY, "labels", {"texts": ["word " * 5000]}),
+        (LEGACY, "label", {"texts": ["word " * 5000]}),
         (V1, "classify", {"items": [{"text": "word " * 5000}]}),
         (V1, "classify", {"items": [{"title": "word " * 5000, "text": "word"}]}),
     ],

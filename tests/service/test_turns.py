@@ -1,7 +1,7 @@
 """Whose texts are scored when, and with whose."""
 
-import re
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -21,7 +21,7 @@ app = typer.Typer(
     name="falsetrue",
     help="Train, save, serve and ask a false / real news classifier that says when it does not know.",
     epilog="Exit codes: 0 done; 1 `doctor` found something to mend; 2 something given cannot be used; 3 done, but some "
-    "rows could not be classified; "
+    "rows could not be classified or used; "
     "4 the model cannot be used; 5 a leak was found, and `audit --fail-on-leak` was asked for; "
     "130 stopped with Ctrl+C.",
     no_args_is_help=True,

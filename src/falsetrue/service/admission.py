@@ -274,6 +274,8 @@ class Admission:
         return telling_send
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: Exception) -> None:
+        if scope["path"] in NEEDS:
+            facts_of(scope).route = scope["path"]
         if isinstance(error, UnknownCallerError) and self._gate.takes_keys and _is_visit(scope):
             await RedirectResponse(sign_in_address(scope), 303)(scope, receive, send)
             return
@@ -281,7 +283,6 @@ class Admission:
             response = refusal(scope["path"], error)
         else:
             problem = error if isinstance(error, RequestProblem) else _problem_of(error)
-            facts_of(scope).code = problem.code
             response = problem_response(scope["path"], self._status[problem.code], problem)
         await response(scope, receive, send)
 

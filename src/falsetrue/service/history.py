@@ -168,14 +168,13 @@ class _History:
         query = _read_query(request)
         filters = _filters(query)
         before = self._pages.read(query)
-        found = await self._journaling.ask(lambda journal: journal.page(filters, before=before, limit=query.limit + 1))
-        entries = found[: query.limit]
+        page = await self._journaling.ask(lambda journal: journal.search(filters, before=before, limit=query.limit))
+        entries = page.entries
         said = await self._journaling.ask(lambda journal: journal.feedback_for([entry.id for entry in entries]))
-        is_last = len(found) <= query.limit
         return _json(
             ClassificationsPage(
                 classifications=[_prediction(entry, said.get(entry.id, ())) for entry in entries],
-                next_page_token=None if is_last else self._pages.token(query, entries[-1].id),
+                next_page_token=None if page.next is None else self._pages.token(query, page.next),
             )
         )
 

@@ -80,7 +80,7 @@ class Journaling:
 
     async def stop(self) -> None:
         """Write what waits, and end."""
-        while self._busy:
+        while self._busy:  # noqa: ASYNC110 - it comes to rest in some milliseconds
             await asyncio.sleep(_BETWEEN_LOOKS)
         self._queue.put(None)
         if self._thread is not None and self._readers is not None:

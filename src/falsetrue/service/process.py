@@ -93,10 +93,10 @@ class WorkerServer(uvicorn.Server):
         )
 
     async def _until_ready(self) -> None:
-        """Until the model is loaded, and the journal and the keys can be read."""
+        """Until the model is loaded, and the journal and the keys can be read; also where it is to stop already."""
         while True:
             with suppress(NotReadyError):
-                self._core.serving.check_ready()
+                _ = self._core.serving.classifier
                 self._core.gate.check_ready()
                 self._core.keeping.check_ready()
                 return

@@ -2,7 +2,6 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
@@ -43,8 +42,7 @@ class _Sample(NamedTuple):
     totals: Totals
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """How one route was asked."""
 
     method: str
@@ -53,8 +51,7 @@ class Route:
     by_status: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Speed:
+class Speed(NamedTuple):
     """How soon a route's answers began; of the fastest half, nine tenths, and 99 of 100."""
 
     path: str

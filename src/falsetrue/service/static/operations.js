@@ -42,11 +42,8 @@
     if (where.hidden) return;
     const numbers = written(document.documentElement.lang);
     const span = data[0].at(-1) - data[0][0];
-    const byDay = span > 3 * 86400;
-    const named = (seconds) => {
-      const iso = new Date(seconds * 1000).toISOString();
-      return byDay ? iso.slice(5, 10) : iso.slice(11, 16);
-    };
+    const shown = span > 3 * 86400 ? [5, 10] : span > 600 ? [11, 16] : [11, 19]; // month and day, to the minute, second
+    const named = (seconds) => new Date(seconds * 1000).toISOString().slice(...shown);
     const axis = { stroke: resolved("axis-ink"), grid: { stroke: resolved("axis-rule"), width: 1 }, ticks: { show: false }, font: "12px sans-serif" };
     const options = {
       width: where.clientWidth,
@@ -56,7 +53,7 @@
       scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       axes: [
-        { ...axis, values: (_, splits) => splits.map(named), space: 60 },
+        { ...axis, values: (_, splits) => splits.map(named), space: 80 },
         { ...axis, values: (_, splits) => splits.map((value) => numbers.format(value)), size: 60 },
       ],
       series: [
