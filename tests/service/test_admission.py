@@ -48,6 +48,7 @@ class Guarded:
         keys(folder, "revoke", "revoked")
         wait_until(lambda: self.ask("GET", "/v1/model").status_code == 401, "keys are asked for")
         wait_until(lambda: self.ask("GET", "/v1/model", self.keys[Scope.ADMIN]).status_code == 200, "the last key")
+        wait_until(lambda: self.ask("GET", "/v1/model", self.revoked).status_code == 401, "the end of a key")
 
     def ask(self, method: str, path: str, key: str | None = None, **headers: str) -> httpx2.Response:
         """A request that would be answered if it were let in."""

@@ -192,13 +192,21 @@ def open_gate(gate: Gate, settings: Settings) -> None:
 async def watch_keys(gate: Gate, storage: Storage) -> None:
     """Keep a gate's keys as those of the database, so that a change counts within a second; until cancelled."""
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1, "keys") as thread:
+    thread = ThreadPoolExecutor(1, "keys")
+    said: str | None = None
+    try:
         while True:
-            await loop.run_in_executor(thread, _refresh, gate, storage)
+            problem = await loop.run_in_executor(thread, _refresh, gate, storage)
+            if problem is not None and problem != said:
+                _log.error("the keys cannot be read: %s", problem)
+            said = problem
             await asyncio.sleep(BETWEEN_LOOKS)
+    finally:
+        thread.shutdown(wait=False)  # it may be waiting for a database that is away
 
 
-def _refresh(gate: Gate, storage: Storage) -> None:
+def _refresh(gate: Gate, storage: Storage) -> str | None:
+    """Look once; what is wrong, where the journal does not say so."""
     try:
         if gate.keyring is not None:
             gate.keyring.refresh()
@@ -208,11 +216,12 @@ def _refresh(gate: Gate, storage: Storage) -> None:
             if keyring.refresh():
                 gate.keyring = keyring
     except DatabaseUnavailableError:
-        pass  # the journal says so
+        return None
     except FalsetrueError as error:
-        _log.error("the keys cannot be read: %s", error)
+        return str(error)
     except Exception as error:  # noqa: BLE001 - it is tried again, and meanwhile keys stay as they were
-        _log.error("the keys cannot be read, for a reason that nobody foresaw: %s", type(error).__name__)
+        return f"for a reason that nobody foresaw ({type(error).__name__})"
+    return None
 
 
 def _credential(scope: Scope) -> str | None:

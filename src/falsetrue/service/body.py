@@ -205,6 +205,8 @@ def _invalid(error: msgspec.ValidationError) -> RequestProblem:
     said = _PATH.sub("", message)
     if "unknown field" in said:
         said, where = "Object contains an unknown field", []
+    if said.startswith("Invalid enum value"):
+        said = "Invalid enum value"  # which it repeats
     return RequestProblem("invalid_body", said, where=where)
 
 

@@ -117,8 +117,8 @@ class Journaling:
     async def ask(self, question: Callable[["Journal"], Told]) -> Told:
         """What the journal answers; raises :class:`DatabaseUnavailableError` while it is away."""
         journal = self._journal
-        if journal is None:
-            raise self.problem or DatabaseUnavailableError("the journal is being opened")
+        if journal is None or self.problem is not None:  # else each would wait for as long as a database may take
+            raise DatabaseUnavailableError(str(self.problem or "the journal is being opened"))
         return await self._loop.run_in_executor(self._readers, question, journal)
 
     @property
