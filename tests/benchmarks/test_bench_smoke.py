@@ -39,7 +39,7 @@ async def ask(app: Any) -> tuple[int, str, bytes]:
     transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://bench") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):
         answer = await client.post("/falsetrue", json={"texts": TEXTS})
         while answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE:

@@ -187,6 +187,40 @@ def test_what_others_left_behind_is_taken_over_once(path: Path) -> None:
         assert sorted(file.name for file in path.parent.iterdir()) == ["0", "0.1"]
 
 
+def test_what_is_left_behind_later_is_taken_over_too(path: Path) -> None:
+    left, found = Writing(entries=(Maker().entry(),)), Writing(entries=(Maker().entry(),))
+    other = Spool(path.with_name("1"), max_bytes=LARGE)
+    with closing(Spool(path, max_bytes=LARGE)) as spool:
+        other.append(left)
+        spool.take_over()
+        assert spool.pending == 0  # somebody has it
+        other.close()
+        spool.append(found)
+        spool.take_over()
+        spool.take_over()
+        assert spool.pending == 2
+        assert replayed(spool) == [left, found]
+        assert spool.pending == 0
+
+
+def test_a_part_is_replayed_and_then_the_rest(path: Path) -> None:
+    maker = Maker()
+    writings = [Writing(entries=(maker.entry(),)) for _ in range(200)]
+    with closing(Spool(path, max_bytes=LARGE)) as spool:
+        for each in writings:
+            spool.append(each)
+        found: list[Writing] = []
+        while spool.pending:
+            before = len(found)
+            spool.replay(found.extend, most=1)
+            assert before < len(found) <= before + 64
+            if len(found) == 128:
+                writings.append(Writing(entries=(maker.entry(),)))
+                spool.append(writings[-1])
+        assert found == writings
+        assert path.stat().st_size < 100  # nothing is left in the file
+
+
 def test_nothing_else_in_its_folder_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To close the database's file would end this process's locks on it."""
     others = {

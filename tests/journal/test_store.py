@@ -295,6 +295,19 @@ def test_the_latest_of_each_caller_counts(journal: Journal, entry: Entry) -> Non
     assert found == [("bob", "false"), (None, "real"), ("ann", "false")]
 
 
+def test_a_caller_that_changes_its_mind_again_and_again_leaves_one_row(journal: Journal, entry: Entry) -> None:
+    maker = Maker()
+    for number in range(20):
+        journal.add_feedback(maker.feedback(entry.id, ("false", "real")[number % 2], key_id="ann"))
+    assert journal.statistics(Filters()).feedback == 1
+
+
+def test_a_probe_writes_and_leaves_nothing_that_counts(journal: Journal) -> None:
+    journal.probe()
+    journal.probe()
+    assert journal.statistics(Filters()).rows == 0
+
+
 def test_of_many_the_unknown_ones_are_passed_over(journal: Journal, entry: Entry) -> None:
     maker = Maker()
     said = [maker.feedback(entry.id, "false"), maker.feedback(str(uuid4()), "real"), maker.feedback(entry.id, "false")]

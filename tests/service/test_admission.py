@@ -1,5 +1,6 @@
 """Who is let in where: every route of the document, tried by everybody who should not be."""
 
+import asyncio
 import itertools
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from tests.service.conftest import DISPATCH, LEGACY, V1, Served, Start, clean_en
 
 from falsetrue.access.exposure import exposure_of
 from falsetrue.access.principal import Scope
-from falsetrue.service.admission import NEEDS, need_of
+from falsetrue.errors import NotReadyError
+from falsetrue.service.admission import NEEDS, Gate, need_of
 
 #: What each operation needs, as the documentation says.
 DOCUMENTED = {
@@ -192,6 +194,18 @@ def test_a_page_whose_name_points_to_this_machine_is_not_answered(client: httpx2
     assert client.get("/readyz", headers={"host": host}).status_code == 200
 
 
+@pytest.mark.parametrize("header", ["x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via"])
+def test_what_a_proxy_on_this_machine_passes_on_is_not_of_this_machine(client: httpx2.Client, header: str) -> None:
+    assert client.get("/v1/model", headers={header: "localhost"}).status_code == 401
+
+
+def test_a_key_is_neither_refused_nor_asked_for_before_it_is_known_which_there_are() -> None:
+    gate = Gate(anonymous=frozenset(), open_without_keys=False, expects_keys=True)
+    for headers in ([(b"authorization", b"Bearer ftk_x")], []):
+        with pytest.raises(NotReadyError):
+            asyncio.run(gate.tell({"path": "/v1/model", "headers": headers}))
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "127.3.2.1"])
 def test_this_machine_may_be_called_by_any_of_its_own_names(client: httpx2.Client, host: str) -> None:
     assert client.get("/v1/model", headers={"host": host}).status_code == 200
@@ -201,6 +215,8 @@ def test_what_strangers_may_do_depends_on_the_address() -> None:
     def strangers(host: str, *, anonymous: bool = False, gateway: bool = False) -> set[Scope]:
         return set(exposure_of(host=host, allow_anonymous=anonymous, behind_gateway=gateway).anonymous)
 
+    behind = exposure_of(host="127.0.0.1", allow_anonymous=False, behind_gateway=False, behind_proxy=True)
+    assert not behind.anonymous
     assert strangers("127.0.0.1") == strangers("::1") == strangers("localhost") == set(Scope)
     assert strangers("0.0.0.0") == strangers("::") == strangers("example.org") == set()  # noqa: S104
     assert strangers("0.0.0.0", anonymous=True) == {Scope.CLASSIFY}  # noqa: S104

@@ -50,6 +50,10 @@ class FakeJournal:
             self.batches.append(items)
         return [None] * len(batch)
 
+    def probe(self) -> None:
+        """Raise while it is away."""
+        self.write(())
+
     def catch_up(self, batch: Sequence[Writing]) -> None:
         """The same."""
         self.write(batch)

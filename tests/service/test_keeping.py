@@ -205,6 +205,7 @@ def test_lists_are_filtered(client: httpx2.Client) -> None:
         {"limit": "many"},
         {"since": "yesterday"},
         {"since": "2026-01-01T00:00:00"},
+        {"until": "253402300800"},
         {"since": "0001-01-01T00:00:00+14:00"},
         {"label": "true"},
         {"lable": "real"},

@@ -24,8 +24,9 @@ class Journal:
         self.asked: list[Filters] = []
         self.away = False
 
-    def statistics(self, filters: Filters) -> Statistics:
+    def statistics(self, filters: Filters, *, wait: bool = True) -> Statistics:
         """Count."""
+        assert not wait
         if self.away:
             raise DatabaseUnavailableError("away")
         self.asked.append(filters)

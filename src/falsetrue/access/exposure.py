@@ -19,19 +19,28 @@ class Exposure:
     until_keys: bool  #: whether that ends with the first key, or where tokens are believed
 
 
-def exposure_of(*, host: str, allow_anonymous: bool, behind_gateway: bool) -> Exposure:
-    """What the settings allow: what they say they do, else everything on this machine, and nothing outside."""
+def exposure_of(*, host: str, allow_anonymous: bool, behind_gateway: bool, behind_proxy: bool = False) -> Exposure:
+    """What the settings allow: what they say they do, else everything on this machine, and nothing outside.
+
+    Where a proxy is trusted, what comes from this machine may come from anywhere.
+    """
     if behind_gateway:
         return Exposure(anonymous=_BEHIND_GATEWAY, until_keys=False)
     if allow_anonymous:
         return Exposure(anonymous=frozenset({Scope.CLASSIFY}), until_keys=False)
-    if is_loopback(host):
+    if is_loopback(host) and not behind_proxy:
         return Exposure(anonymous=frozenset(Scope), until_keys=True)
     return Exposure(anonymous=frozenset(), until_keys=False)
 
 
 def check_exposure(
-    *, host: str, allow_anonymous: bool, behind_gateway: bool, jwt_on: bool, keys_on: Callable[[], bool]
+    *,
+    host: str,
+    allow_anonymous: bool,
+    behind_gateway: bool,
+    jwt_on: bool,
+    keys_on: Callable[[], bool],
+    behind_proxy: bool = False,
 ) -> str:
     """Who may ask, in a clause for the line that is shown at start.
 
@@ -39,7 +48,9 @@ def check_exposure(
     somebody's tokens are believed. Raises
     :class:`InputError` where the service can be reached from outside, and nobody could ask it anything.
     """
-    exposure = exposure_of(host=host, allow_anonymous=allow_anonymous, behind_gateway=behind_gateway)
+    exposure = exposure_of(
+        host=host, allow_anonymous=allow_anonymous, behind_gateway=behind_gateway, behind_proxy=behind_proxy
+    )
     if behind_gateway:
         return "to whomever the gateway lets through"
     if allow_anonymous:
@@ -50,8 +61,9 @@ def check_exposure(
         return "to everybody on this machine until somebody has a key"
     if keys_on():
         return "to callers with a key"
+    where = "what a trusted proxy passes on" if is_loopback(host) else host
     raise InputError(
-        f"{host} can be reached from outside, and nobody has a key: make one with falsetrue keys create, "
+        f"{where} can be reached from outside, and nobody has a key: make one with falsetrue keys create, "
         "or set FALSETRUE_BEHIND_GATEWAY=yes where a gateway in front decides who may ask, or say --allow-anonymous "
         "to classify for anybody"
     )

@@ -73,6 +73,7 @@ def _check_exposure(settings: Settings) -> str:
         host=settings.host,
         allow_anonymous=settings.allow_anonymous,
         behind_gateway=settings.behind_gateway,
+        behind_proxy=bool(settings.trusted_proxies),
         jwt_on=settings.jwt_issuer is not None,
         keys_on=lambda: _has_keys(settings),
     )

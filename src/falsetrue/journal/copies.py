@@ -87,12 +87,14 @@ def restore(engine: Engine, path: Path, *, replace: bool = False, report: Report
     if head.revision not in REVISIONS:
         raise InputError(f"{path}: was made by a newer version, of revision {head.revision}; this one knows {NEWEST}")
     counted: dict[str, int] = {}
+    inserts = {name: insert_for(engine, table, "") for name, table in metadata.tables.items()}
     with writing(engine, wait=True) as connection:
         _make_room(connection, engine, replace=replace)
         done = 0
         for record in records:
             if isinstance(record, _Rows):
-                _fill(connection, engine, head.columns[record.table], record)
+                rows = _rows(engine, head.columns[record.table], record)
+                inserts[record.table].run(connection, rows)
                 done += len(record.rows)
                 _tell(report, done)
             elif isinstance(record, _End):
@@ -213,7 +215,8 @@ def _make_room(connection: Connection, engine: Engine, *, replace: bool) -> None
         connection.execute(table.delete())
 
 
-def _fill(connection: Connection, engine: Engine, columns: list[str], given: _Rows) -> None:
+def _rows(engine: Engine, columns: list[str], given: _Rows) -> list[tuple[Any, ...]]:
+    """In the order of the table's columns, as its database holds them."""
     table = metadata.tables[given.table]
     at = {name: number for number, name in enumerate(columns)}
     rows = [tuple(row[at[column.name]] for column in table.columns) for row in given.rows]
@@ -222,7 +225,7 @@ def _fill(connection: Connection, engine: Engine, columns: list[str], given: _Ro
         rows = [
             tuple(_as_text(value) if time else value for value, time in zip(row, times, strict=True)) for row in rows
         ]
-    insert_for(engine, table, "").run(connection, rows)
+    return rows
 
 
 def _as_text(moment: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -41,6 +42,7 @@ class Spool:
     """
 
     def __init__(self, path: Path, *, max_bytes: int, sync: bool = False) -> None:
+        self._path = path
         self._max_bytes = max_bytes
         self._sync = sync  #: whether each record outlasts a power loss
         try:
@@ -63,15 +65,22 @@ class Spool:
             raise SpoolError(f"{self._own.path}: is full; {self._own.pending:,} requests wait there for the database")
         self._own.append(record, sync=self._sync)
 
-    def replay(self, write: Callable[[Sequence[Writing]], object]) -> None:
-        """Give all of them to ``write``, in their order, some at a time, and forget them.
+    def take_over(self) -> None:
+        """Also what other processes have left since."""
+        with suppress(OSError):  # as good as nothing left
+            self._inherited += _take_over(self._path, self._own)
+
+    def replay(self, write: Callable[[Sequence[Writing]], object], *, most: int = sys.maxsize) -> None:
+        """Give them to ``write``, in their order, some at a time, and forget them; ``most`` times at most.
 
         What ``write`` raises ends it; the writings that it was given then come again.
         """
         while self._inherited:
-            self._inherited[0].replay(write)
+            most -= self._inherited[0].replay(write, most)
+            if self._inherited[0].pending:
+                return
             self._inherited.pop(0).remove()
-        self._own.replay(write)
+        self._own.replay(write, most)
 
     def close(self) -> None:
         """Let others have the files."""
@@ -133,20 +142,25 @@ class _File:
         self.end += len(record)
         self.pending += 1
 
-    def replay(self, write: Callable[[Sequence[Writing]], object]) -> None:
+    def replay(self, write: Callable[[Sequence[Writing]], object], most: int) -> int:
+        """How many times something was given."""
         batch: list[Writing] = []
-        size = 0
+        size = given = 0
         for content in self._records():
+            if given == most:
+                return given
             batch.append(_decode(self.path, content))
             size += _HEAD.size + len(content)
             if len(batch) == _MOST or size >= _MOST_BYTES:
                 self._give(batch, size, write)
-                batch, size = [], 0
-        if batch:
+                batch, size, given = [], 0, given + 1
+        if batch and given < most:
             self._give(batch, size, write)
-        if self._done > len(_MAGIC):
+            batch, given = [], given + 1
+        if not batch and not self.pending and self._done > len(_MAGIC):
             os.ftruncate(self._descriptor, len(_MAGIC))
             self._done = self.end = len(_MAGIC)
+        return given
 
     def _give(self, batch: Sequence[Writing], size: int, write: Callable[[Sequence[Writing]], object]) -> None:
         write(batch)

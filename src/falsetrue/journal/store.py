@@ -26,6 +26,7 @@ _PAUSE = 0.05
 #: Milliseconds by which identifiers and times of entries differ at most, unless the database says that it is more.
 _SPREAD = 3_600_000
 _SPREAD_FACT = "identifier_spread"
+_PROBE_FACT = "probed_at"
 #: A key is taken where there is none, or one that has expired.
 _CLAIM = (
     "ON CONFLICT (key) DO UPDATE SET body_hash = excluded.body_hash, created_at = excluded.created_at, "
@@ -65,6 +66,14 @@ class Journal:
             spread = self._add(connection, [entry for each in wanted for entry in each.entries])
         self._spread = max(self._spread, spread)
         return before
+
+    def probe(self) -> None:
+        """Write something that is of no use: an empty transaction is kept on a full disk, too."""
+        insert = insert_into(self._engine, facts).values(name=_PROBE_FACT, value=str(time.time_ns()))
+        with writing(self._engine) as connection:
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=[facts.c.name], set_={"value": insert.excluded.value})
+            )
 
     def catch_up(self, batch: Sequence[Writing]) -> None:
         """Write, in one transaction, what was answered while the database was away.
@@ -194,15 +203,15 @@ class Journal:
             said = _select_feedback(connection, identifiers)
         latest = {(each.prediction_id, each.key_id): each for each in said}
         found: dict[str, list[Feedback]] = defaultdict(list)
-        for each in sorted(latest.values(), key=lambda each: each.id):
+        for each in sorted(latest.values(), key=lambda each: (each.created_at, each.id)):
             found[each.prediction_id].append(each)
         return dict(found)
 
     # --- counting and forgetting ----------------------------------------------------------------------
 
-    def statistics(self, filters: Filters) -> Statistics:
-        """Count entries. Reads all of them that the filters let through, which may take long."""
-        with reading(self._engine, wait=True) as connection:
+    def statistics(self, filters: Filters, *, wait: bool = True) -> Statistics:
+        """Count all entries that the filters let through; that may take long, unless it is not to ``wait``."""
+        with reading(self._engine, wait=wait) as connection:
             groups = connection.execute(_grouped(connection, filters)).all()
             said = connection.scalar(select(func.count()).select_from(feedback)) or 0
             size = _size(self._engine, connection)
@@ -337,13 +346,15 @@ def _keep_feedback(connection: Connection, given: Feedback, latest: dict[tuple[s
         given, key_id=given.key_id and keepable(given.key_id), reason=given.reason and keepable(given.reason)
     )
     before = latest.get((said.prediction_id, said.key_id))
-    if before is None or before.label != said.label:
+    if before is None:
         connection.execute(feedback.insert().values(**asdict(said)))
-    elif said.reason is None or said.reason == before.reason:
+    elif before.label == said.label and said.reason in (None, before.reason):
         return before
-    else:
-        said = replace(before, reason=said.reason)
-        connection.execute(update(feedback).where(feedback.c.id == said.id).values(reason=said.reason))
+    else:  # one row of each caller, however often it changes its mind
+        at = before.created_at if before.label == said.label else said.created_at
+        said = replace(before, label=said.label, reason=said.reason, created_at=at)
+        changed = {"label": said.label, "reason": said.reason, "created_at": said.created_at}
+        connection.execute(update(feedback).where(feedback.c.id == said.id).values(**changed))
     latest[said.prediction_id, said.key_id] = said
     return said
 

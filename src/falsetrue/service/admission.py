@@ -59,6 +59,8 @@ _PUBLIC = "/static/"
 PAGES = frozenset({"/", "/upload", "/model", "/ops", "/sign-out"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _KEY_PREFIX = "ftk_"
+#: A request that has one of these comes from somewhere else, through a proxy.
+_PASSED_ON = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 #: Seconds between two looks for changed keys.
 BETWEEN_LOOKS = 0.4
 _log = logging.getLogger("falsetrue")
@@ -126,11 +128,15 @@ class Gate:
             session = self.read_session(scope, datetime.now(UTC))
             if session is not None:
                 return session
+        if not self._anonymous.scopes:
+            self.check_ready()  # else a visitor would be told to sign in, with a key that nobody can know yet
         return self._check_host(scope, self.stranger())
 
     async def _tell_by(self, scope: Scope, shown: str, now: datetime) -> Principal:
-        if shown.startswith(_KEY_PREFIX) and self.keyring is not None and self.keyring.on:
-            return self.keyring.authenticate(shown, now)
+        if shown.startswith(_KEY_PREFIX):
+            self.check_ready()
+            if self.keyring is not None and self.keyring.on:
+                return self.keyring.authenticate(shown, now)
         if self.tokens is not None:
             return await self.tokens.authenticate(shown, now)
         stranger = self._check_host(scope, self.stranger())
@@ -145,8 +151,9 @@ class Gate:
         comes from outside.
         """
         if stranger is self._anonymous and self._open_without_keys:
+            passed_on = any(name in _PASSED_ON for name, _ in scope["headers"])
             host = next((value for name, value in scope["headers"] if name == b"host"), None)
-            if host is not None and not _is_local(host):
+            if passed_on or (host is not None and not _is_local(host)):
                 raise UnknownCallerError(
                     "without keys, only this machine is answered, and asked for as localhost; "
                     "make a key, or say that there is a gateway in front"
@@ -168,7 +175,10 @@ def make_gate(settings: Settings, storage: Storage, counts: "Counts | None") -> 
     What a process must not share it opens by :func:`open_gate`; of who has keys it learns by :func:`watch_keys`.
     """
     exposure = exposure_of(
-        host=settings.host, allow_anonymous=settings.allow_anonymous, behind_gateway=settings.behind_gateway
+        host=settings.host,
+        allow_anonymous=settings.allow_anonymous,
+        behind_gateway=settings.behind_gateway,
+        behind_proxy=bool(settings.trusted_proxies),
     )
     gate = Gate(anonymous=exposure.anonymous, open_without_keys=exposure.until_keys, expects_keys=storage.is_wanted)
     if counts is not None:

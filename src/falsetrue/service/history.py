@@ -215,7 +215,7 @@ def _read_query(request: Request) -> ListQuery:
         raise RequestProblem("invalid_query", "a part of the query is no text")
     try:
         return msgspec.convert(given, ListQuery, strict=False)
-    except msgspec.ValidationError as error:
+    except ValueError as error:  # of a time beyond the calendar, msgspec raises no error of its own
         name = str(error).rpartition("`$.")[2].rstrip("`")
         where = [name] if name in ListQuery.__struct_fields__ else []
         raise RequestProblem("invalid_query", "this part of the query cannot be used", where=where) from None

@@ -23,7 +23,11 @@ Told = TypeVar("Told")
 LARGEST_BATCH = 256
 #: Seconds between two attempts to reach a database that is away.
 BETWEEN_ATTEMPTS = 1.0
-#: Seconds between two looks at whether everything is written, at the end.
+#: After an attempt that took long, how many times as long there is none.
+_REST = 9
+#: Transactions in which the spool is written before what waits is looked at again.
+AT_ONCE = 8
+#: Seconds between two looks, while something is to be written and nothing comes.
 _BETWEEN_LOOKS = 0.005
 #: Threads for questions to the journal, which never wait behind what is written.
 _READERS = 2
@@ -119,7 +123,13 @@ class Journaling:
         journal = self._journal
         if journal is None or self.problem is not None:  # else each would wait for as long as a database may take
             raise DatabaseUnavailableError(str(self.problem or "the journal is being opened"))
-        return await self._loop.run_in_executor(self._readers, question, journal)
+
+        def put() -> Told:
+            if self.problem is not None:  # found out while this waited for its turn
+                raise DatabaseUnavailableError(str(self.problem))
+            return question(journal)
+
+        return await self._loop.run_in_executor(self._readers, put)
 
     @property
     def is_refusing(self) -> bool:
@@ -161,7 +171,6 @@ class Journaling:
             self._note_lag()
             if batch:
                 self._loop.call_soon_threadsafe(self._settle, batch, outcomes)
-        self._replay()
         if self._spool is not None:
             self._spool.close()
 
@@ -182,15 +191,16 @@ class Journaling:
 
     def _next_batch(self) -> list[_Waiting] | None:
         """What is handed over; nothing after a while without, where something is to be mended; ``None``: end."""
-        in_trouble = self._journal is None or self.problem is not None or self.spooled
+        is_away = self._journal is None or self.problem is not None
+        pause = BETWEEN_ATTEMPTS if is_away else _BETWEEN_LOOKS if self.spooled else None
         try:
-            return self._queue.get(timeout=BETWEEN_ATTEMPTS if in_trouble else None)
+            return self._queue.get(timeout=pause)
         except queue.Empty:
             return []
 
     def _keep(self, batch: Sequence[Writing]) -> Sequence[_Outcome]:
         if not self._is_there() or not self._replay():
-            return self._do_without(batch)
+            return self._do_without(batch)  # behind what is in the spool: the order is kept
         if not batch:
             return []
         begun = time.perf_counter()
@@ -219,42 +229,48 @@ class Journaling:
         """Whether the database may be asked; opens the journal if it is time to try."""
         if self.problem is None and self._journal is not None:
             return True
-        if time.monotonic() < self._next_attempt:
+        begun = time.monotonic()
+        if begun < self._next_attempt:
             return False
         try:
             if self._journal is None:
                 self._journal = self._open_journal()
-            self._journal.write(())
+            if self.problem is not None:
+                self._journal.probe()
         except FalsetrueError as error:
-            self._lose(error)
+            self._lose(error, time.monotonic() - begun)
             return False
         except Exception as error:  # noqa: BLE001 - whatever it is, requests must not wait for ever
-            self._lose(DatabaseError(f"for a reason that nobody foresaw: {type(error).__name__}"))
+            unforeseen = DatabaseError(f"for a reason that nobody foresaw: {type(error).__name__}")
+            self._lose(unforeseen, time.monotonic() - begun)
             return False
         if self.problem is not None:
             _log.warning("the journal is back")
+            if self._spool is not None:
+                self._spool.take_over()
         self.problem = None
         return True
 
-    def _lose(self, error: FalsetrueError) -> None:
+    def _lose(self, error: FalsetrueError, took: float = 0.0) -> None:
+        """``took`` is for how long an attempt has held up what waits, in seconds: a tenth of the time is enough."""
         if self.problem is None:
             _log.error("the journal cannot be written: %s", error)
         self.problem = error
-        self._next_attempt = time.monotonic() + BETWEEN_ATTEMPTS
+        self._next_attempt = time.monotonic() + max(BETWEEN_ATTEMPTS, _REST * took)
 
     def _replay(self) -> bool:
-        """Write what is in the spool; whether nothing is left there."""
+        """Write some of what is in the spool; whether nothing is left there."""
         if self._spool is None or not self._spool.pending or self._journal is None or self.problem is not None:
             return self._spool is None or not self._spool.pending
         try:
-            self._spool.replay(self._journal.catch_up)
+            self._spool.replay(self._journal.catch_up, most=AT_ONCE)
         except FalsetrueError as error:
             self._lose(error)
             return False
         except Exception as error:  # noqa: BLE001 - as above
             self._lose(DatabaseError(f"the spool cannot be written to it: {type(error).__name__}"))
             return False
-        return True
+        return not self._spool.pending
 
     def _do_without(self, batch: Sequence[Writing]) -> Sequence[_Outcome]:
         if self._spool is None:

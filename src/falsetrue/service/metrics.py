@@ -373,7 +373,8 @@ class Metrics:
 
         def find(labels: Labels) -> tuple[int, bool]:
             few = tuple(map(_clean, bounded(labels)))
-            return self._index(family, *few), OTHER not in few and (family.name, *few) in self._known
+            was_cut = any(isinstance(label, str) and len(label) > LARGEST_LABEL for label in labels)
+            return self._index(family, *few), not was_cut and OTHER not in few and (family.name, *few) in self._known
 
         return _Series(find)
 

@@ -137,7 +137,7 @@ def _is_due(counted_at: datetime, end: datetime, now: datetime) -> bool:
 
 
 def _count(filters: Filters, journal: "Journal") -> Statistics:
-    return journal.statistics(filters)
+    return journal.statistics(filters, wait=False)
 
 
 def _stretch(begin: datetime, parts: Sequence[Statistics | None]) -> Stretch:

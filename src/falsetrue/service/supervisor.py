@@ -242,7 +242,8 @@ class Supervisor:
 
     def _send_away(self, old: _Worker) -> Iterator[float]:
         """Have a worker make way, and wait until it has."""
-        _send(old, signal.SIGHUP)
+        if old.pid in self._workers:  # else it has ended, and its number may be somebody else's
+            _send(old, signal.SIGHUP)
         deadline = time.monotonic() + self._leave_seconds
         while old.pid in self._workers and time.monotonic() < deadline:
             yield deadline
