@@ -11,8 +11,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from sqlalchemy import Engine
 from tests.postgres import PostgresServer, find_programs
 
+from falsetrue.database.engine import open_database
+from falsetrue.database.schema import migrate
 from falsetrue.jobs.progress import Quiet
 from falsetrue.jobs.train import Training, train
 from falsetrue.model.fitting import RECIPES
@@ -113,6 +116,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/falsetrue.db"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A database with all tables, of each kind in turn."""
+    opened = open_database(database_url)
+    migrate(opened)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from falsetrue.bundle.folder import Bundle, check_golden, open_bundle
 from falsetrue.bundle.golden import golden_texts
 from falsetrue.bundle.manifest import ESTIMATOR, Manifest
 from falsetrue.bundle.scorer import Scorer
+from falsetrue.database.place import database_file
 from falsetrue.database.secret import Secret, load_secret
 from falsetrue.errors import BundleUntrustedError, DatabaseUnavailableError
 from falsetrue.features.sketching import Sketcher
@@ -98,8 +99,7 @@ class Storage:
     @property
     def is_wanted(self) -> bool:
         """Whether there is anything to open: not where nothing is kept and no key was ever made."""
-        settings = self._settings
-        return settings.journal or settings.database_url is not None or sqlite_file(settings).exists()
+        return wants_storage(self._settings)
 
     def engine(self) -> "Engine":
         """The database, brought to the newest format; raises :class:`DatabaseError`."""
@@ -155,7 +155,12 @@ class Storage:
 
 def sqlite_file(settings: Settings) -> Path:
     """The database where no other is set."""
-    return settings.state_folder / "falsetrue.db"
+    return database_file(settings.state_folder)
+
+
+def wants_storage(settings: Settings) -> bool:
+    """Whether there is a database to open: not where nothing is kept and no key was ever made."""
+    return settings.journal or settings.database_url is not None or sqlite_file(settings).exists()
 
 
 def open_storage(settings: Settings) -> Storage:

@@ -15,8 +15,7 @@ from msgspec.structs import replace
 from tests.journal.entries import Maker, answer, any_texts, entries
 
 from falsetrue.errors import SpoolError
-from falsetrue.journal.records import Writing
-from falsetrue.journal.rows import keepable
+from falsetrue.journal.records import Writing, keepable
 from falsetrue.journal.spool import Spool
 
 LARGE = 1 << 30

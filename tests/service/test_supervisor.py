@@ -108,6 +108,26 @@ def test_workers_that_drain_can_be_told_to_hurry(start: Start, signals: tuple[si
     assert "ended" not in served.log.replace("Finished", "")
 
 
+def drains(served: Served) -> bool:
+    """Whether a new connection is told so; one that a process that hangs has taken is told nothing."""
+    try:
+        return httpx2.get(served.url + "/readyz", timeout=0.5, trust_env=False).status_code == 503
+    except httpx2.TransportError:
+        return False
+
+
+def test_a_worker_too_busy_to_tell_two_signals_apart_hurries_all_the_same(start: Start) -> None:
+    served = started(start, FALSETRUE_DRAIN_SECONDS="600")
+    busy, other = workers(served)
+    os.kill(busy, signal.SIGSTOP)
+    served.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: drains(served), "/readyz at 503")
+    served.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not is_alive(other), "the end of a worker that is not busy")
+    os.kill(busy, signal.SIGCONT)
+    assert served.process.wait(PATIENCE) == 0
+
+
 def test_an_idle_worker_gets_about_as_many_connections_as_the_other(start: Start) -> None:
     """Not so where all accept from one socket: then the first to wake takes nearly all of them."""
     if sys.platform != "linux":

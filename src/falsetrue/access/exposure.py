@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 
 from falsetrue.access.principal import Scope
 from falsetrue.errors import InputError
+from falsetrue.settings import Settings
 
 #: What a gateway lets through: all but what is the operator's alone.
 _BEHIND_GATEWAY = frozenset({Scope.CLASSIFY, Scope.FEEDBACK, Scope.READ, Scope.METRICS})
@@ -17,6 +19,16 @@ class Exposure:
 
     anonymous: frozenset[Scope]
     until_keys: bool  #: whether that ends with the first key, or where tokens are believed
+
+
+def exposing(settings: Settings) -> dict[str, Any]:
+    """What of the settings the two functions below go by."""
+    return {
+        "host": settings.host,
+        "allow_anonymous": settings.allow_anonymous,
+        "behind_gateway": settings.behind_gateway,
+        "behind_proxy": bool(settings.trusted_proxies),
+    }
 
 
 def exposure_of(*, host: str, allow_anonymous: bool, behind_gateway: bool, behind_proxy: bool = False) -> Exposure:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from falsetrue.access.exposure import check_exposure
+from falsetrue.access.exposure import check_exposure, exposing
 from falsetrue.errors import DatabaseUnavailableError, InputError
 from falsetrue.settings import Settings, load_settings, read_settings
 
@@ -70,12 +70,7 @@ def start(given: dict[str, Any]) -> None:
 def _check_exposure(settings: Settings) -> str:
     """Who may ask; raises :class:`InputError` where nobody could."""
     return check_exposure(
-        host=settings.host,
-        allow_anonymous=settings.allow_anonymous,
-        behind_gateway=settings.behind_gateway,
-        behind_proxy=bool(settings.trusted_proxies),
-        jwt_on=settings.jwt_issuer is not None,
-        keys_on=lambda: _has_keys(settings),
+        **exposing(settings), jwt_on=settings.jwt_issuer is not None, keys_on=lambda: _has_keys(settings)
     )
 
 

@@ -23,15 +23,14 @@ LEAST_FREE = 500 * 1024 * 1024
 #: How far our clock and the database's may be apart: tokens and quotas go by both.
 LARGEST_SKEW = timedelta(seconds=5)
 
-#: By which name a database remembers whose it is.
-_OWNER_FACT = "secret_fingerprint"
-
 
 def look_at_storage(settings: "Settings", now: datetime) -> list[Finding]:
     """What is kept, and whether it can be; ``now`` is in UTC."""
+    from falsetrue.wiring import wants_storage
+
     found, secret = _look_at_secret(settings)
     findings = [found]
-    if not settings.journal and settings.database_url is None and not _default_file(settings).exists():
+    if not wants_storage(settings):
         findings.append(Finding(about="database", well=True, says="not wanted: FALSETRUE_JOURNAL is off"))
         return [*findings, _callers(settings, keys=0)]
     try:
@@ -41,14 +40,11 @@ def look_at_storage(settings: "Settings", now: datetime) -> list[Finding]:
     return findings
 
 
-def _default_file(settings: "Settings") -> Path:
-    return settings.state_folder / "falsetrue.db"
-
-
 def _look_at_secret(settings: "Settings") -> tuple[Finding, "Secret | None"]:
+    from falsetrue.database.place import secret_file
     from falsetrue.database.secret import load_secret
 
-    file = settings.state_folder / "secret"
+    file = secret_file(settings.state_folder)
     if settings.secret is None and not file.exists():
         return Finding(about="secret", well=True, says=f"none yet; the first start makes one in {file}"), None
     try:
@@ -104,11 +100,12 @@ def _belonging(engine: "Engine", name: str, revision: str, secret: "Secret | Non
     from sqlalchemy import func, select
 
     from falsetrue.database.engine import reading
-    from falsetrue.database.tables import facts, predictions
+    from falsetrue.database.ownership import owner_of
+    from falsetrue.database.tables import predictions
 
     with reading(engine, wait=True) as connection:
         rows = connection.scalar(select(func.count()).select_from(predictions)) or 0
-        owner = connection.scalar(select(facts.c.value).where(facts.c.name == _OWNER_FACT))
+    owner = owner_of(engine)
     if owner is not None and owner != (secret.fingerprint if secret else None):
         says = f"{name}: belongs to the secret with fingerprint {owner}; give that one by FALSETRUE_SECRET"
         return Finding(about="database", well=False, says=says)
@@ -122,16 +119,10 @@ def _count_keys(engine: "Engine") -> int:
 
 
 def _callers(settings: "Settings", *, keys: int) -> Finding:
-    from falsetrue.access.exposure import check_exposure
+    from falsetrue.access.exposure import check_exposure, exposing
 
     try:
-        whom = check_exposure(
-            host=settings.host,
-            allow_anonymous=settings.allow_anonymous,
-            behind_gateway=settings.behind_gateway,
-            jwt_on=settings.jwt_issuer is not None,
-            keys_on=lambda: keys > 0,
-        )
+        whom = check_exposure(**exposing(settings), jwt_on=settings.jwt_issuer is not None, keys_on=lambda: keys > 0)
     except InputError as error:
         return Finding(about="callers", well=False, says=str(error))
     if keys and not settings.behind_gateway and not settings.allow_anonymous:
@@ -146,7 +137,7 @@ def _clock(engine: "Engine", now: datetime) -> Finding:
     from falsetrue.journal.records import Filters
     from falsetrue.journal.store import Journal
 
-    newest = next((entry.created_at for entry in Journal(engine).page(Filters(), limit=1)), None)
+    newest = next((entry.created_at for entry in Journal(engine).search(Filters(), limit=1).entries), None)
     if newest is not None and newest - now > LARGEST_SKEW:
         says = f"{now:%Y-%m-%d %H:%M:%S} UTC is before the newest prediction, of {newest:%Y-%m-%d %H:%M:%S} UTC: set it"
         return Finding(about="clock", well=False, says=says)

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
+from falsetrue.database.place import database_file
 from falsetrue.errors import DatabaseError, DatabaseUnavailableError, InputError
 
 #: What SQLite waits for at a commit; see ``docs/reference/journal.md``.
@@ -40,7 +41,7 @@ _ADDRESSES = "write sqlite:////FOLDER/FILE or postgresql://USER:PASSWORD@HOST/NA
 
 def default_url(state_folder: Path) -> str:
     """Where the database is that nobody chose."""
-    return URL.create("sqlite", database=str(state_folder / "falsetrue.db")).render_as_string()
+    return URL.create("sqlite", database=str(database_file(state_folder))).render_as_string()
 
 
 def open_database(url: str, *, synchronous: Synchronous = "normal", patience: float | None = PATIENCE) -> Engine:

@@ -12,12 +12,12 @@ _FACT = "secret_fingerprint"
 
 def check_secret(engine: Engine, secret: Secret) -> None:
     """Have the database remember which secret it belongs to; raises :class:`SecretMismatchError` for another one."""
-    found = _remembered(engine)
+    found = owner_of(engine)
     if found is None:
         with writing(engine) as connection:
             insert = insert_into(engine, facts).on_conflict_do_nothing()
             connection.execute(insert, {"name": _FACT, "value": secret.fingerprint})
-        found = _remembered(engine)
+        found = owner_of(engine)
     if found != secret.fingerprint:
         raise SecretMismatchError(
             f"{describe(engine)}: what is kept there was made with another secret: keys would not be known again, nor "
@@ -25,6 +25,7 @@ def check_secret(engine: Engine, secret: Secret) -> None:
         )
 
 
-def _remembered(engine: Engine) -> str | None:
+def owner_of(engine: Engine) -> str | None:
+    """The fingerprint of the secret that the database belongs to; ``None`` where it belongs to none yet."""
     with reading(engine) as connection:
         return connection.scalar(select(facts.c.value).where(facts.c.name == _FACT))

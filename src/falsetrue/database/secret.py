@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from falsetrue.database.place import secret_file
 from falsetrue.errors import InputError
 
 #: Characters of a secret at least.
 SHORTEST = 16
-_FILE = "secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def load_secret(given: str | None, state_folder: Path) -> Secret:
     """
     if given is not None:
         return _checked(given, "the secret that FALSETRUE_SECRET gives")
-    file = state_folder / _FILE
+    file = secret_file(state_folder)
     try:
         if not file.exists():
             _make(file)
@@ -58,7 +58,7 @@ def _checked(secret: str, what: str) -> Secret:
 def _make(file: Path) -> None:
     """Write a new secret, whole or not at all; where another process does so at the same time, the first one counts."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = file.with_name(f".{_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w", encoding="ascii") as written:  # noqa: PTH123 - a descriptor

@@ -1,9 +1,13 @@
 """What the journal keeps of a prediction, and of what people say of it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+
+#: What no database keeps in a text: NUL; and lone surrogates, which are no characters.
+_NOT_KEPT = re.compile("[\0\ud800-\udfff]")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,3 +112,10 @@ class Pruned:
     texts: int
     rows: int
     answers: int
+
+
+def keepable(text: str) -> str:
+    """A caller's text as a database can hold it: NUL and lone surrogates become U+FFFD."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return _NOT_KEPT.sub("\ufffd", text)

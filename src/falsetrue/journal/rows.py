@@ -1,6 +1,5 @@
 """Entries and answers as rows of their tables, and back; this is the path of every request, so it is short."""
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -14,20 +13,11 @@ from sqlalchemy.dialects import postgresql
 
 from falsetrue.database.engine import is_sqlite
 from falsetrue.database.tables import instant_as_text, predictions
-from falsetrue.journal.records import Entry, StoredAnswer
+from falsetrue.journal.records import Entry, StoredAnswer, keepable
 
 #: Rows of one ``INSERT`` of SQLite at most.
 _MOST_ROWS = 64
-#: What no database keeps in a text: NUL; and lone surrogates, which are no characters.
-_NOT_KEPT = re.compile("[\0\ud800-\udfff]")
 _ENTRY_COLUMNS = tuple(column.name for column in predictions.columns)
-
-
-def keepable(text: str) -> str:
-    """A caller's text as a database can hold it: NUL and lone surrogates become U+FFFD."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return _NOT_KEPT.sub("\ufffd", text)
 
 
 class Encoder:

@@ -22,8 +22,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from falsetrue.errors import SpoolError
-from falsetrue.journal.records import Entry, Writing
-from falsetrue.journal.rows import keepable
+from falsetrue.journal.records import Entry, Writing, keepable
 
 #: How a file begins; the number is that of the format.
 _MAGIC = b"falsetrue spool 1\n"

@@ -14,8 +14,18 @@ from falsetrue.database.engine import insert_into, is_sqlite, reading, writing
 from falsetrue.database.tables import answers, facts, feedback, metadata, predictions
 from falsetrue.errors import UnknownPredictionError
 from falsetrue.journal.identifiers import first_identifier, is_identifier, milliseconds_of
-from falsetrue.journal.records import Entry, Feedback, Filters, Page, Pruned, Statistics, StoredAnswer, Writing
-from falsetrue.journal.rows import Encoder, decode_entry, decode_reasons, insert_for, keepable
+from falsetrue.journal.records import (
+    Entry,
+    Feedback,
+    Filters,
+    Page,
+    Pruned,
+    Statistics,
+    StoredAnswer,
+    Writing,
+    keepable,
+)
+from falsetrue.journal.rows import Encoder, decode_entry, decode_reasons, insert_for
 
 #: Rows that are read, or forgotten, in one transaction.
 BLOCK = 500
@@ -127,16 +137,6 @@ class Journal:
         with reading(self._engine) as connection:
             row = connection.execute(select(predictions).where(predictions.c.id == identifier)).first()
         return None if row is None else decode_entry(row)
-
-    def page(self, filters: Filters, before: str | None = None, limit: int = 50) -> list[Entry]:
-        """The newest entries, the newest first, of those before the id that the page before has ended with."""
-        found: list[Entry] = []
-        while True:
-            part = self.search(filters, before, limit - len(found))
-            found += part.entries
-            before = part.next
-            if before is None or len(found) == limit:
-                return found
 
     def search(self, filters: Filters, before: str | None = None, limit: int = 50) -> Page:
         """The newest entries, the newest first, of those before the id that the page before named.

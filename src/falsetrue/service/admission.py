@@ -12,7 +12,7 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from falsetrue.access.exposure import exposure_of, is_loopback
+from falsetrue.access.exposure import exposing, exposure_of, is_loopback
 from falsetrue.access.principal import Kind, Principal
 from falsetrue.access.principal import Scope as Allowed
 from falsetrue.access.quotas import Quotas
@@ -174,12 +174,7 @@ def make_gate(settings: Settings, storage: Storage, counts: "Counts | None") -> 
 
     What a process must not share it opens by :func:`open_gate`; of who has keys it learns by :func:`watch_keys`.
     """
-    exposure = exposure_of(
-        host=settings.host,
-        allow_anonymous=settings.allow_anonymous,
-        behind_gateway=settings.behind_gateway,
-        behind_proxy=bool(settings.trusted_proxies),
-    )
+    exposure = exposure_of(**exposing(settings))
     gate = Gate(anonymous=exposure.anonymous, open_without_keys=exposure.until_keys, expects_keys=storage.is_wanted)
     if counts is not None:
         gate.quotas = Quotas(counts, open_when_away=settings.quota_when_down == "open")

@@ -202,6 +202,11 @@ class Core:
     def check_ready(self) -> None:
         """Raise :class:`NotReadyError` unless new requests should come here."""
         self.serving.check_ready()
+        self.check_able()
+
+    def check_able(self) -> None:
+        """Raise :class:`NotReadyError` until requests can be answered; they can while the process is stopping, too."""
+        _ = self.serving.recorder
         self.gate.check_ready()
         self.keeping.check_ready()
 

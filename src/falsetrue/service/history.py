@@ -1,11 +1,10 @@
 """What was said: to be read again, page by page, and to be told what it should have been."""
 
 import hmac
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp
 
 from falsetrue.errors import UnknownPredictionError
 from falsetrue.journal.identifiers import Identifiers, is_identifier
-from falsetrue.journal.records import Entry, Feedback, Filters
+from falsetrue.journal.records import Entry, Feedback, Filters, Page, keepable
 from falsetrue.service.body import decode, media_type, read_body
 from falsetrue.service.core import Core
 from falsetrue.service.facts import facts_of
@@ -26,11 +25,12 @@ from falsetrue.service.journaling import Journaling
 from falsetrue.service.keeping import LONGEST_ITEM_ID
 from falsetrue.service.problems import RequestProblem
 
+if TYPE_CHECKING:
+    from falsetrue.journal.store import Journal
+
 #: Predictions on a page, at most and where nobody says how many.
 MOST, USUAL = 1000, 100
 _MAC_BYTES = 16
-#: What no database holds in a text.
-_NOT_KEPT = re.compile("[\0\ud800-\udfff]")
 
 
 class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -168,12 +168,15 @@ class _History:
         query = _read_query(request)
         filters = _filters(query)
         before = self._pages.read(query)
-        page = await self._journaling.ask(lambda journal: journal.search(filters, before=before, limit=query.limit))
-        entries = page.entries
-        said = await self._journaling.ask(lambda journal: journal.feedback_for([entry.id for entry in entries]))
+
+        def look(journal: "Journal") -> tuple[Page, dict[str, list[Feedback]]]:
+            page = journal.search(filters, before=before, limit=query.limit)
+            return page, journal.feedback_for([entry.id for entry in page.entries])
+
+        page, said = await self._journaling.ask(look)
         return _json(
             ClassificationsPage(
-                classifications=[_prediction(entry, said.get(entry.id, ())) for entry in entries],
+                classifications=[_prediction(entry, said.get(entry.id, ())) for entry in page.entries],
                 next_page_token=None if page.next is None else self._pages.token(query, page.next),
             )
         )
@@ -211,7 +214,7 @@ def _read_query(request: Request) -> ListQuery:
     given = dict(request.query_params.multi_items())
     if len(given) < len(request.query_params.multi_items()):
         raise RequestProblem("invalid_query", "a part of the query was given twice")
-    if any(_NOT_KEPT.search(value) for value in given.values()):
+    if any(keepable(value) != value for value in given.values()):
         raise RequestProblem("invalid_query", "a part of the query is no text")
     try:
         return msgspec.convert(given, ListQuery, strict=False)

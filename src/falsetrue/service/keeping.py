@@ -183,11 +183,10 @@ class Keeping:
         if self.journaling is None:
             return ()
         facts, now = facts_of(about.scope), datetime.now(UTC)
-        key_id = None if facts.principal is None else facts.principal.id
         latency = perf_counter() - facts.started
         with_text = self._store_text if store is None else store
         return tuple(
-            _entry(about, each, item, (self._identifiers.new(), now, key_id, latency, facts), with_text=with_text)
+            _entry(about, each, item, (self._identifiers.new(), now, latency, facts), with_text=with_text)
             for each, item in zip(told, items, strict=True)
         )
 
@@ -196,20 +195,20 @@ def _entry(
     about: About,
     told: Told,
     item: tuple[str | None, str | None, str],
-    common: tuple[str, datetime, str | None, float, RequestFacts],
+    common: tuple[str, datetime, float, RequestFacts],
     *,
     with_text: bool,
 ) -> Entry:
     found, traces = told
     assert traces is not None  # noqa: S101 - made wherever something is kept
     item_id, title, text = item
-    identifier, now, key_id, latency, facts = common
+    identifier, now, latency, facts = common
     return Entry(
         id=identifier,
         created_at=now,
         route=about.route,
         request_id=facts.request_id,
-        key_id=key_id,
+        key_id=facts.key_id,
         item_id=item_id and item_id[:LONGEST_ITEM_ID],
         model_name=about.manifest.name,
         model_version=about.manifest.version,

@@ -96,9 +96,7 @@ class WorkerServer(uvicorn.Server):
         """Until the model is loaded, and the journal and the keys can be read; also where it is to stop already."""
         while True:
             with suppress(NotReadyError):
-                _ = self._core.serving.classifier
-                self._core.gate.check_ready()
-                self._core.keeping.check_ready()
+                self._core.check_able()
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 

@@ -37,7 +37,7 @@ class Post:
     place: int  #: 0 to count - 1: which of the workers it is; during a restart an old and a new one have the same
     slot: int  #: 0 to count: no two workers that live at once have the same, so that files may be named by it
     patience: float | None  #: seconds for it to be ready, after which it is to serve as it is; ``None``: ever
-    life: int  #: file descriptor whose reader sees its end when the supervisor ends, however that happens
+    life: int  #: file descriptor whose reader sees its end when the supervisor ends, in whatever way, or is in a hurry
     ready: Callable[[], None]  #: to be called once it serves
 
 
@@ -77,6 +77,7 @@ class Supervisor:
         self._due: dict[int, float] = dict.fromkeys(range(count), 0.0)  #: place -> when to start a worker there
         self._delay = dict.fromkeys(range(count), _FIRST_DELAY)
         self._stopping = False
+        self._hurrying = False  #: asked again to stop: `life` has ended
         self._asked = False  #: to replace all workers, and that has not begun
         self._restart: Iterator[float] | None = None  #: waits for something, at the longest until the time it gives
         self._look_again: float | None = None
@@ -191,6 +192,10 @@ class Supervisor:
             self._due.clear()
             self._asked, self._restart, self._look_again = False, None, None
             self._on_stop()
+        elif not self._hurrying:
+            # A worker that was busy takes two signals that are alike for one.
+            self._hurrying = True
+            os.close(self._ours)
         for worker in self._workers.values():
             _send(worker, number)
 
