@@ -7,14 +7,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 from tests.postgres import PostgresServer
 
 from falsetrue.database import engine as module
-from falsetrue.database.engine import default_url, describe, open_database, reading, writing
+from falsetrue.database.engine import Standing, default_url, describe, open_database, reading, writing
 from falsetrue.database.tables import facts
 from falsetrue.errors import DatabaseError, DatabaseUnavailableError, InputError
 
@@ -69,6 +71,31 @@ def test_a_block_that_fails_keeps_nothing(engine: Engine) -> None:
     with pytest.raises(KeyError):
         fail()
     assert read_facts(engine) == {}
+
+
+def test_a_connection_that_stays_keeps_whole_blocks_alone_and_goes_with_the_engine(engine: Engine) -> None:
+    standing = Standing(engine)
+
+    def write(name: str, *, fails: bool = False) -> None:
+        with standing.writing() as connection:
+            connection.execute(facts.insert().values(name=name, value="1"))
+            if fails:
+                raise KeyError
+
+    write("a")
+    with pytest.raises(KeyError):
+        write("b", fails=True)
+    with pytest.raises(DatabaseError):
+        write("a")
+    write("c")
+    assert read_facts(engine) == {"a": "1", "c": "1"}
+    with standing.writing() as connection:
+        driver: Any = connection.connection.dbapi_connection
+    engine.dispose()
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        driver.execute("SELECT 1")
+    write("d")
+    assert read_facts(engine) == {"a": "1", "c": "1", "d": "1"}
 
 
 def test_an_error_of_the_database_does_not_repeat_what_was_to_be_written(engine: Engine) -> None:
@@ -202,6 +229,29 @@ def test_a_server_that_was_stopped_is_noticed_and_one_that_is_back_is_used(
         postgres_server.start()
     with reading(engine) as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    engine.dispose()
+
+
+def test_a_connection_that_stays_is_tried_before_it_is_used_again(
+    postgres_server: PostgresServer, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_database(postgres_url)
+    standing = Standing(engine)
+
+    def ask() -> None:
+        with standing.writing() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    ask()
+    postgres_server.stop()
+    postgres_server.start()
+    with pytest.raises(DatabaseUnavailableError):
+        ask()  # it was used just now
+    ask()
+    postgres_server.stop()
+    postgres_server.start()
+    monkeypatch.setattr(module, "_STANDING_SECONDS", 0.0)
+    ask()
     engine.dispose()
 
 

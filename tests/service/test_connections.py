@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -77,6 +78,44 @@ def narrow(served: Threaded) -> Iterator[socket.socket]:
 
 def open_connections(served: Threaded) -> int:
     return len(served.uvicorn.server_state.connections)
+
+
+# --- how it is answered ----------------------------------------------------------------------------
+
+
+class Noting:
+    """A connection that notes how often it is written to."""
+
+    def __init__(self, transport: asyncio.Transport, writes: list[int]) -> None:
+        self._transport = transport
+        self._writes = writes
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        self._writes.append(len(data))
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        """All else as it is."""
+        return getattr(self._transport, name)
+
+
+@pytest.mark.parametrize(
+    ("method", "bodies", "writes"),
+    [("GET", 1, 1), ("HEAD", 1, 1), ("GET", 3 * MEGABYTE, 3)],
+    ids=["one", "none", "three"],
+)
+def test_the_head_of_an_answer_leaves_with_what_follows_it(method: str, bodies: int, writes: int) -> None:
+    written: list[int] = []
+
+    class Noted(CarefulProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(Noting(transport, written))  # type: ignore[arg-type]
+
+    with serve_in_thread(Answers(bodies), Noted) as served:
+        answer = served.client.request(method, "/")
+        assert (answer.status_code, len(answer.content)) == (200, 0 if method == "HEAD" else bodies)
+    assert len(written) == writes
 
 
 # --- how many --------------------------------------------------------------------------------------

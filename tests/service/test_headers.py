@@ -4,6 +4,8 @@ import httpx2
 import pytest
 from tests.service.conftest import LEGACY, V1
 
+from falsetrue.service.headers import CONTENT_SECURITY_POLICY, with_security_headers
+
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
@@ -47,3 +49,20 @@ def test_no_answer_sets_a_cookie_or_opens_the_api_to_other_origins(client: httpx
     answer = client.post(LEGACY, json={"texts": []}, headers={"origin": "https://elsewhere.example"})
     assert "set-cookie" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(("scheme", "has"), [("https", True), ("http", False), (None, False)])
+def test_only_what_comes_by_tls_is_told_to_stay_with_it(scheme: str | None, has: bool) -> None:  # noqa: FBT001 - a parameter
+    assert (b"strict-transport-security" in dict(with_security_headers([], scheme))) is has
+
+
+def test_an_answer_keeps_what_it_has() -> None:
+    own = [(b"content-type", b"text/html"), (b"referrer-policy", b"same-origin")]
+    found = with_security_headers(own, "http")
+    assert found[:2] == own
+    assert dict(found) == {
+        **dict(own),
+        b"content-security-policy": CONTENT_SECURITY_POLICY.encode(),
+        b"x-content-type-options": b"nosniff",
+        b"cross-origin-opener-policy": b"same-origin",
+    }

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from falsetrue.errors import InputError
-from falsetrue.service.headers import SecurityHeaders
 from falsetrue.service.proxies import Kind, TrustedProxies, parse_networks, read_forwarded, read_x_forwarded
 
 PROXIES = parse_networks(["10.0.0.0/8", "192.0.2.7", "2001:db8:1::/48"])
@@ -136,18 +135,3 @@ def test_whatever_is_written_breaks_nothing(values: list[bytes]) -> None:
 def test_a_network_that_is_none_is_refused_by_name(written: str) -> None:
     with pytest.raises(InputError, match="TRUSTED_PROXIES"):
         parse_networks([written])
-
-
-@pytest.mark.parametrize(("scheme", "has"), [("https", True), ("http", False)])
-def test_only_what_comes_by_tls_is_told_to_stay_with_it(scheme: str, has: bool) -> None:  # noqa: FBT001 - a parameter
-    said: list[Message] = []
-
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-
-    async def send(message: Message) -> None:
-        said.append(message)
-
-    scope = {"type": "http", "scheme": scheme, "headers": []}
-    asyncio.run(SecurityHeaders(app)(scope, None, send))  # type: ignore[arg-type]
-    assert (b"strict-transport-security" in dict(said[0]["headers"])) is has

@@ -61,6 +61,8 @@ def loading() -> Iterator[tuple[Threaded, SlowLoad]]:
     try:
         with serve_in_thread(create_app(load_settings(), load=load)) as served:
             try:
+                # Until the keys are read, that is what is said.
+                wait_until(lambda: "keys" not in ask(served.client, "GET", "/v1/model").text, "keys")
                 yield served, load
             finally:
                 load.may_finish.set()

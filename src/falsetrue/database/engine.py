@@ -6,6 +6,7 @@ goes wrong into :class:`DatabaseError`.
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,10 @@ _CONNECT_SECONDS = 5
 _CONNECTIONS, _MORE_CONNECTIONS = 4, 8
 #: Pages of SQLite's log after which it is brought into the file; and the bytes that it may keep on the disk.
 _CHECKPOINT_PAGES, _LOG_BYTES = 4000, 64 * 1024 * 1024
+#: Seconds without work after which a standing connection is tried before it is used.
+_STANDING_SECONDS = 1.0
+#: The longest pause between two transactions of many, in seconds.
+_PAUSE = 0.05
 _WRITES = "falsetrue_writes"
 _ADDRESSES = "write sqlite:////FOLDER/FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
@@ -108,6 +113,74 @@ def writing(engine: Engine, *, wait: bool = False) -> Iterator[Connection]:
             _let_wait(connection)
         with connection.begin():
             yield connection
+
+
+class Standing:
+    """A connection that stays, for transactions that are many and short: to take one of the pool takes longer than one.
+
+    For several threads, one at a time. It goes when the engine is disposed of.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._used = 0.0
+        event.listen(engine, "engine_disposed", self._on_disposed)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """As :func:`writing`."""
+        with self._lock, _explained(self._engine):
+            connection = self._take()
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                self._give_back()  # the pool knows what to do with one that is broken
+                raise
+            self._used = time.monotonic()
+
+    def _take(self) -> Connection:
+        if self._connection is not None and time.monotonic() - self._used > _STANDING_SECONDS:
+            self._give_back()  # it may have been lost meanwhile; the pool tries what it hands out
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(**{_WRITES: True})
+        return self._connection
+
+    def _give_back(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _on_disposed(self, _engine: Engine) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.invalidate()  # there is no pool any more that could take it
+            self._give_back()
+
+
+def in_blocks(engine: Engine, statement: Any, rows: int) -> int:
+    """Run a statement that changes at most ``rows``, in a transaction each time, until it changes fewer.
+
+    Returns how many it changed. Between two transactions is a pause, so that others write meanwhile.
+    """
+    total = 0
+    while True:
+        began = time.monotonic()
+        with writing(engine) as connection:
+            done = connection.execute(statement).rowcount
+        total += done
+        if done < rows:
+            return total
+        time.sleep(min(time.monotonic() - began, _PAUSE))
+
+
+def empty_log(engine: Engine) -> None:
+    """Bring SQLite's log into its file, else it would hold for a while what was just forgotten."""
+    if is_sqlite(engine):
+        with reading(engine) as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _let_wait(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Text, cast, delete, func, or_, select, update
 
-from falsetrue.database.engine import insert_into, is_sqlite, reading, writing
+from falsetrue.database.engine import Standing, insert_into, is_sqlite, reading, writing
 from falsetrue.database.tables import answers, facts, feedback, metadata, predictions
 from falsetrue.errors import UnknownPredictionError
 from falsetrue.journal.identifiers import first_identifier, is_identifier, milliseconds_of
@@ -53,6 +53,7 @@ class Journal:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._standing = Standing(engine)
         self._encoder = Encoder(engine)
         self._add_entries = insert_for(engine, predictions, "ON CONFLICT (id) DO NOTHING")
         self._claim_answers = insert_for(engine, answers, _CLAIM)
@@ -69,7 +70,7 @@ class Journal:
         written, unless the connection was lost just then: to write the same again is right in either case.
         """
         claims = {each.answer.key: each.answer for each in reversed(batch) if each.answer is not None}
-        with writing(self._engine) as connection:
+        with self._standing.writing() as connection:
             taken = self._claim(connection, claims) if claims else {}
             before = [_answered_before(each, claims, taken) for each in batch]
             wanted = [each for each, old in zip(batch, before, strict=True) if old is None]

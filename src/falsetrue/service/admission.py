@@ -150,15 +150,18 @@ class Gate:
         A page of any site may have its name point here (DNS rebinding), and a proxy on this machine may pass on what
         comes from outside.
         """
-        if stranger is self._anonymous and self._open_without_keys:
-            passed_on = any(name in _PASSED_ON for name, _ in scope["headers"])
-            host = next((value for name, value in scope["headers"] if name == b"host"), None)
-            if passed_on or (host is not None and not _is_local(host)):
-                raise UnknownCallerError(
-                    "without keys, only this machine is answered, and asked for as localhost; "
-                    "make a key, or say that there is a gateway in front"
-                )
+        is_open = stranger is self._anonymous and self._open_without_keys
+        if is_open and not all(_is_from_here(*header) for header in scope["headers"]):
+            raise UnknownCallerError(
+                "without keys, only this machine is answered, and asked for as localhost; "
+                "make a key, or say that there is a gateway in front"
+            )
         return stranger
+
+
+def _is_from_here(name: bytes, value: bytes) -> bool:
+    """Whether a header says nothing else: no proxy, and no other machine."""
+    return _is_local(value) if name == b"host" else name not in _PASSED_ON
 
 
 @lru_cache(64)

@@ -22,7 +22,6 @@ from falsetrue.service.body import BodyLimit
 from falsetrue.service.bugs import DiscreetBugs
 from falsetrue.service.direct import Direct
 from falsetrue.service.draining import drain_on_sigterm
-from falsetrue.service.headers import SecurityHeaders
 from falsetrue.service.journaling import Journaling
 from falsetrue.service.keeping import Keeping
 from falsetrue.service.logs import log_lost_errors
@@ -108,7 +107,6 @@ class Core:
             Middleware(
                 Observing, metrics=self.metrics, paths=self.routes.keys(), logged_from=logged_from, spans=self.spans
             ),
-            Middleware(SecurityHeaders),
             Middleware(DiscreetBugs),
             Middleware(Admission, gate=self.gate, status=STATUS),
             Middleware(
@@ -122,7 +120,7 @@ class Core:
         if settings.cors_origins:
             from falsetrue.service.cors import ApiCors  # noqa: PLC0415 - few want it
 
-            layers.insert(2, Middleware(ApiCors, origins=settings.cors_origins))
+            layers.insert(1, Middleware(ApiCors, origins=settings.cors_origins))
         if settings.trusted_proxies:
             networks = parse_networks(settings.trusted_proxies)
             layers.insert(0, Middleware(TrustedProxies, networks=networks, kind=settings.proxy_headers))

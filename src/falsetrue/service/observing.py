@@ -1,4 +1,4 @@
-"""The outermost layer around every route: names a request, counts it, and notes it in the log."""
+"""The outermost layer around every route: names a request, counts it, notes it in the log, and dresses its answer."""
 
 import logging
 from collections.abc import Container
@@ -6,6 +6,7 @@ from collections.abc import Container
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from falsetrue.service.facts import SCOPE_KEY, RequestFacts, read_facts
+from falsetrue.service.headers import with_security_headers
 from falsetrue.service.logs import as_extra
 from falsetrue.service.metrics import NONE, Metrics
 from falsetrue.service.spans import Spans
@@ -36,7 +37,7 @@ class Observing:
         self._logged_from = logged_from  #: status; answers of a lesser one are not noted in the log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, with a ``send`` that adds its identifier to the answer."""
+        """Pass the request on, with a ``send`` that adds its identifier and the headers of every answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -46,7 +47,8 @@ class Observing:
 
         async def observing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *facts.begin_answer(message["status"])]
+                headers = with_security_headers(message["headers"], scope.get("scheme"))
+                message["headers"] = headers + facts.begin_answer(message["status"])
             await send(message)
 
         try:

@@ -17,6 +17,8 @@ _NO_ROOM = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 31\r\n"
     b"retry-after: 1\r\nconnection: close\r\n\r\nToo many connections; try again"
 )
+#: May come before an answer.
+_CONTINUE = b"HTTP/1.1 100 "
 _UPGRADE = re.compile(rb"\r\n[Uu][Pp][Gg][Rr][Aa][Dd][Ee][ \t]*:")
 
 
@@ -87,6 +89,8 @@ class CarefulProtocol(HttpToolsProtocol):
         self._pending = 0
         self._stop_waiting()
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose answer has nothing else
+            self.cycle.transport = _Corked(self.transport)  # type: ignore[assignment]
         if self._parting or getattr(self.server_state, "parting", False):
             self.cycle.keep_alive = False
 
@@ -169,6 +173,32 @@ class CarefulProtocol(HttpToolsProtocol):
         if self._watching is not None:
             self._watching.cancel()
             self._watching = None
+
+
+class _Corked:
+    """A connection for one answer, whose head leaves with what follows it: two writes are two calls of the system.
+
+    An application may not expect otherwise (ASGI 3.0, "Response Start").
+    """
+
+    __slots__ = ("_head", "_is_begun", "_transport", "close", "is_closing")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self._is_begun = False
+        self.close = transport.close
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Send, or hold back what is a head."""
+        if self._head:
+            self._transport.write(self._head + data)
+            self._head = b""
+        elif self._is_begun or data.startswith(_CONTINUE):
+            self._transport.write(data)
+        else:
+            self._head, self._is_begun = data, True
 
 
 def _without_upgrade(data: bytes) -> bytes:
