@@ -198,24 +198,29 @@ def _let_wait(connection: Connection) -> None:
 def _explained(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         # Not chained: what PostgreSQL says of a row repeats it.
         raise _explain(engine, error) from None
 
 
-def _explain(engine: Engine, error: SQLAlchemyError) -> DatabaseError:
+def _explain(engine: Engine, error: SQLAlchemyError | sqlite3.Error) -> DatabaseError:
     name = describe(engine)
-    if not isinstance(error, DBAPIError):
-        if isinstance(error, sqlalchemy.exc.TimeoutError):
-            return DatabaseUnavailableError(f"{name}: all connections are in use")
-        return DatabaseError(f"{name}: {type(error).__name__}")
-    said = str(error.orig).partition("\n")[0]
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(origin, sqlite3.Error):
+        is_away = isinstance(origin, sqlite3.OperationalError | sqlite3.InterfaceError | sqlite3.InternalError)
+        return (DatabaseUnavailableError if is_away else DatabaseError)(f"{name}: {_first_line(origin)}")
     if isinstance(error, OperationalError | InterfaceError | InternalError):
-        return DatabaseUnavailableError(f"{name}: {said}")
-    if isinstance(error.orig, sqlite3.Error):
-        return DatabaseError(f"{name}: {said}")
-    code = getattr(error.orig, "sqlstate", None)
-    return DatabaseError(f"{name}: refused a statement ({type(error.orig).__name__}, {code})")
+        return DatabaseUnavailableError(f"{name}: {_first_line(origin)}")
+    if isinstance(error, DBAPIError):
+        code = getattr(origin, "sqlstate", None)
+        return DatabaseError(f"{name}: refused a statement ({type(origin).__name__}, {code})")
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return DatabaseUnavailableError(f"{name}: all connections are in use")
+    return DatabaseError(f"{name}: {type(error).__name__}")
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).partition("\n")[0]
 
 
 def describe(engine: Engine) -> str:

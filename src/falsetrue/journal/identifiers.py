@@ -8,6 +8,27 @@ from collections.abc import Callable
 
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _COUNTER_BITS = 42
+#: Random bytes that the system is asked for at once.
+_BLOCK = 2048
+
+
+class Randomness:
+    """Random bytes, for which the system is asked a block at a time: each question has other threads take the turn.
+
+    Not for several threads; a process makes its own after it was forked.
+    """
+
+    def __init__(self) -> None:
+        self._block = b""
+        self._at = 0
+
+    def __call__(self, count: int) -> bytes:
+        """So many bytes, up to a block's."""
+        if self._at + count > len(self._block):
+            self._block, self._at = os.urandom(_BLOCK), 0
+        begin = self._at
+        self._at += count
+        return self._block[begin : self._at]
 
 
 class Identifiers:
@@ -19,19 +40,19 @@ class Identifiers:
     """
 
     def __init__(
-        self, clock: Callable[[], int] = time.time_ns, random_bytes: Callable[[int], bytes] = os.urandom
+        self, clock: Callable[[], int] = time.time_ns, random_bytes: Callable[[int], bytes] | None = None
     ) -> None:
         self._clock = clock  #: nanoseconds since 1970
-        self._random_bytes = random_bytes
+        self._random_bytes = Randomness() if random_bytes is None else random_bytes
         self._lock = threading.Lock()
         self._milliseconds = -1
         self._counter = 0
 
     def new(self) -> str:
         """The next one, in the canonical form."""
-        random = int.from_bytes(self._random_bytes(10))
         now = self._clock() // 1_000_000
         with self._lock:
+            random = int.from_bytes(self._random_bytes(10))
             if now > self._milliseconds:
                 self._milliseconds, self._counter = now, random >> 39
             else:

@@ -115,12 +115,14 @@ class _SqliteInsert(Insert):
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Insert them."""
+        # Around the driver SQLAlchemy takes as long as SQLite does for a row.
+        driver: Any = connection.connection.dbapi_connection
         returned: list[Any] = []
         at = 0
         while at < len(rows):
             count = min(_MOST_ROWS, 1 << (len(rows) - at).bit_length() - 1)
             values = tuple(chain.from_iterable(rows[at : at + count]))
-            returned += _all(connection.exec_driver_sql(self._statement(count), values))
+            returned += driver.execute(self._statement(count), values).fetchall()
             at += count
         return returned
 

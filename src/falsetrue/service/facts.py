@@ -1,11 +1,12 @@
 """What is known of a request while it is answered: beside what ASGI says, in its scope."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from falsetrue.journal.identifiers import Randomness
 
 if TYPE_CHECKING:
     from falsetrue.access.principal import Principal
@@ -18,6 +19,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,64}")
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _FIRST_VERSION = b"00"
 _ID_BYTES, _SPAN_BYTES = 10, 8
+#: Of an event loop; processes are forked before they answer anybody.
+_random_bytes = Randomness()
 
 
 class Trace(NamedTuple):
@@ -98,7 +101,7 @@ def read_facts(headers: Iterable[tuple[bytes, bytes]]) -> RequestFacts:
             request_id = value.decode("ascii")
         elif name == b"traceparent" and trace is None:
             trace = read_traceparent(value)
-    return RequestFacts(request_id or os.urandom(_ID_BYTES).hex(), trace)
+    return RequestFacts(request_id or _random_bytes(_ID_BYTES).hex(), trace)
 
 
 def read_traceparent(value: bytes) -> Trace | None:
@@ -107,7 +110,7 @@ def read_traceparent(value: bytes) -> Trace | None:
     if found is None or (found[5] is not None and found[1] == _FIRST_VERSION):
         return None
     trace_id, parent_id, flags = (found[number].decode("ascii") for number in (2, 3, 4))
-    return Trace(trace_id, parent_id, flags, os.urandom(_SPAN_BYTES).hex())
+    return Trace(trace_id, parent_id, flags, _random_bytes(_SPAN_BYTES).hex())
 
 
 def facts_of(scope: MutableMapping[str, Any]) -> RequestFacts:

@@ -421,17 +421,20 @@ static int score_tuple(Kernel *self, PyObject *tuple, Answers *answers)
         if (!PyErr_Occurred()) PyErr_NoMemory();
         return -1;
     }
-    for (size_t i = 0; i < count; i++)
+    size_t characters = 0;
+    for (size_t i = 0; i < count; i++) {
         if (text_of(PyTuple_GET_ITEM(tuple, i), &texts[i])) { status = -1; goto end; }
+        characters += texts[i].size;
+    }
     for (size_t i = 0; i < count && !status;) {
-        Py_BEGIN_ALLOW_THREADS
+        PyThreadState *state = let_others_run(characters);
         while (i < count) {
             Answer answer = answer_at(answers, i);
             status = score_text(&self->model, &bench->scratch, &texts[i], 1, &answer);
             if (status) break;
             i++;
         }
-        Py_END_ALLOW_THREADS
+        go_on(state);
         if (status == NEEDS_PYTHON) {
             Answer answer = answer_at(answers, i);
             PyObject *text = PyTuple_GET_ITEM(tuple, i);

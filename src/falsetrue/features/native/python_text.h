@@ -4,6 +4,20 @@
 
 #include "words.h"
 
+/* Characters up to which a call keeps the lock of the interpreter: to let go of it wakes whoever waits for it, in vain
+ * where it is taken back at once, and that costs more than a short text does. */
+#define KEPT_CHARACTERS 32768
+
+static inline PyThreadState *let_others_run(size_t characters)
+{
+    return characters > KEPT_CHARACTERS ? PyEval_SaveThread() : NULL;
+}
+
+static inline void go_on(PyThreadState *state)
+{
+    if (state) PyEval_RestoreThread(state);
+}
+
 /* The text of a string, where it lies; -1 with an error set for what is none. */
 static int text_of(PyObject *object, Text *text)
 {

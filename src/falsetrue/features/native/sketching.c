@@ -104,14 +104,17 @@ static int sketch_lowered(SketchBench *bench, const SketchKeys *keys, PyObject *
 /* Sketch `count` texts of a tuple from `begin`. */
 static int sketch_group(SketchBench *bench, const SketchKeys *keys, PyObject *tuple, size_t begin, size_t count, Group *group)
 {
-    for (size_t i = 0; i < count; i++)
+    size_t characters = 0;
+    for (size_t i = 0; i < count; i++) {
         if (text_of(PyTuple_GET_ITEM(tuple, (Py_ssize_t)(begin + i)), &group->texts[i])) return -1;
+        characters += group->texts[i].size;
+    }
     for (size_t i = 0; i < count; i++) {
         int status = DONE;
-        Py_BEGIN_ALLOW_THREADS
+        PyThreadState *state = let_others_run(characters);
         while (i < count && !(status = sketch_text(bench, keys, group->texts[i], NULL, group->sketches[i], &group->sizes[i])))
             i++;
-        Py_END_ALLOW_THREADS
+        go_on(state);
         if (status == DONE) break;
         if (status != NEEDS_PYTHON) {
             raise_status(status);
@@ -149,7 +152,7 @@ static PyObject *sketch_tuple(Sketcher *self, PyObject *tuple)
 
 PyDoc_STRVAR(sketch_doc,
              "sketch(texts)\n--\n\n"
-             "The sketches (bytes) of a sequence of str, without the GIL.\n\n"
+             "The sketches (bytes) of a sequence of str; of many characters without the GIL.\n\n"
              "Raises TypeError for what is no str and ValueError for a text that is too long.");
 
 static PyObject *Sketcher_sketch(Sketcher *self, PyObject *texts)
@@ -183,7 +186,7 @@ static int count_all(PyObject *contents, Py_ssize_t head, int64_t *begins)
 {
     int64_t count = 0;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(contents); i++) {
-        const uint8_t *tail;
+        const uint8_t *tail = NULL;
         const Py_ssize_t size = tail_of(PyTuple_GET_ITEM(contents, i), head, &tail);
         if (size < 0) return -1;
         begins[i] = count;
@@ -196,7 +199,7 @@ static int count_all(PyObject *contents, Py_ssize_t head, int64_t *begins)
 static int read_all(PyObject *contents, Py_ssize_t head, const int64_t *begins, uint16_t *buckets, uint8_t *times)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(contents); i++) {
-        const uint8_t *tail;
+        const uint8_t *tail = NULL;
         const Py_ssize_t size = tail_of(PyTuple_GET_ITEM(contents, i), head, &tail);
         if (read_features(tail, (size_t)size, buckets + begins[i], times + begins[i]) == DONE) continue;
         PyErr_SetString(PyExc_ValueError, "a sketch has a feature beyond the last bucket");
