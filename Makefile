@@ -20,11 +20,11 @@ export FALSETRUE_CORPORA
 CORPORA = isot_partial_fulltext fakenewsnet_gossipcop fakenewsnet_politifact cs216_outlets2017 \
 	buzzfeed_webis2016 fakenewsamt coaid spanish_fakenews_corpus liar2 covid19_fnir
 
-.PHONY: help serve test check format native model select bench torture lock messages screenshots picture wheel clean
+.PHONY: help serve test check format native model select bench bench-monitor torture lock messages screenshots picture wheel clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
-	@echo 'make select | torture | format | lock | messages | screenshots | picture | wheel | clean'
+	@echo 'make select | bench-monitor | torture | format | lock | messages | screenshots | picture | wheel | clean'
 
 # --- environments ------------------------------------------------------------------------------
 # Debian's Python may lack ensurepip, without which `venv` cannot make an environment with pip;
@@ -82,6 +82,10 @@ select: $(VENV_DEV)/ready
 
 bench: $(VENV_DEV)/ready
 	$(VENV_DEV)/bin/python benchmarks/run.py $(BENCH_ARGS)
+
+# Years of traffic, simulated: false alarms and delays of the monitor, beside others.
+bench-monitor: $(VENV_DEV)/ready
+	$(VENV_DEV)/bin/python benchmarks/monitor/run.py $(BENCH_ARGS)
 
 # Two hours or more of everything that may break the service, and then the compiled kernel; needs Debian's postgresql
 # and faketime, clang with libFuzzer, and gcc.

@@ -95,7 +95,8 @@ def test_documentation_commands_exist(page: Path) -> None:
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if "falsetrue" in words[:1]:
-                name = " ".join(words[:3]) if " ".join(words[:3]) in verbs else " ".join(words[:2])
+                name = next((each for each in (" ".join(words[:4]), " ".join(words[:3])) if each in verbs), None)
+                name = name or " ".join(words[:2])
                 assert name in verbs or words[1].startswith("--"), line
                 for word in words[2:]:
                     if word.startswith("--") and name in verbs:

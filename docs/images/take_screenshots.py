@@ -1,7 +1,8 @@
 """Take the pictures of the page that README and docs show: ``make screenshots``.
 
-Starts the service on a free port, with a journal of a month that is made up, asks it for an example in each language,
-and writes the PNG files beside this script. Needs Debian's chromium and the development dependencies.
+Starts the service on a free port, with a journal of a month that is made up and that monitoring has looked at, asks it
+for an example in each language, and writes the PNG files beside this script. Needs Debian's chromium and the
+development dependencies.
 """
 
 import math
@@ -38,13 +39,17 @@ class Picture:
     name: str
     language: str
     colours: Literal["light", "dark"]
-    example: str | None  #: ``None``: the operator's view
+    example: str | None = None  #: a text to be checked; ``None``: another page
+    path: str = "/"
+    part: str = ""  #: id of what is on top of the picture; empty: the page's beginning
 
 
 PICTURES = (
     Picture(name="page-en-light", language="en", colours="light", example="dispatch"),
     Picture(name="page-es-dark", language="es", colours="dark", example="unclear"),
-    Picture(name="operations-en-light", language="en", colours="light", example=None),
+    Picture(name="operations-en-light", language="en", colours="light", path="/ops", part="answers-heading"),
+    Picture(name="monitor-en-light", language="en", colours="light", path="/monitor"),
+    Picture(name="monitor-es-dark", language="es", colours="dark", path="/monitor", part="traffic-heading"),
 )
 
 
@@ -55,7 +60,7 @@ def make_up_a_month(folder: Path, now: datetime) -> None:
     moments = [now - timedelta(seconds=30 + 60 * number) for number in range(29 * 24 * 60)]
     share = [(0.6 - 0.4 * math.cos(math.tau * at.hour / 24)) * (0.5 if at.isoweekday() == 7 else 1) for at in moments]  # noqa: PLR2004
     entries = tuple(
-        _make_up(at, chance.choices(("real", "false", "unsure"), (6, 2, 3))[0], model.name, model.version, number)
+        _make_up(at, chance, model.name, model.version, number)
         for number, (at, likely) in enumerate(zip(moments, share, strict=True))
         if chance.random() < likely
     )
@@ -64,7 +69,10 @@ def make_up_a_month(folder: Path, now: datetime) -> None:
     storage.close()
 
 
-def _make_up(at: datetime, label: str, model: str, version: str, number: int) -> Entry:
+def _make_up(at: datetime, chance: random.Random, model: str, version: str, number: int) -> Entry:
+    p_real = chance.betavariate(0.5, 0.4)
+    label = "false" if p_real < 0.2 else "real" if p_real > 0.8 else "unsure"  # noqa: PLR2004 - about the policy's
+    words = round(chance.lognormvariate(6, 0.5))
     return Entry(
         id=f"{first_identifier(int(1000 * at.timestamp()))[:24]}{number:012x}",
         created_at=at,
@@ -76,18 +84,25 @@ def _make_up(at: datetime, label: str, model: str, version: str, number: int) ->
         model_version=version,
         policy="default@1",
         label=label,
-        p_real={"real": 0.95, "false": 0.05, "unsure": 0.5}[label],
+        p_real=p_real,
         prevalence=None,
         action={"real": "pass", "false": "flag", "unsure": "review"}[label],
         reasons=("near_threshold",) if label == "unsure" else (),
         language="es" if number % 3 else "en",
-        characters=1500,
-        words=250,
-        known_words=230,
+        characters=6 * words,
+        words=words,
+        known_words=words - round(words * chance.betavariate(3, 45)),
         text_hash=bytes(32),
         sketch=None,
         latency=0.001,
     )
+
+
+def look(folder: Path) -> None:
+    """Have monitoring look at all that."""
+    command = [sys.executable, "-m", "falsetrue", "monitor", "watch", "--once", "--json"]
+    environment = {**os.environ, "FALSETRUE_STATE_FOLDER": str(folder)}
+    subprocess.run(command, stdout=subprocess.DEVNULL, env=environment, check=False)  # its exit code is what it found
 
 
 @contextmanager
@@ -109,9 +124,10 @@ def take(playwright: Playwright, address: str, picture: Picture) -> None:
     )
     page = _open(browser, picture)
     if picture.example is None:
-        page.goto(f"{address}/ops")
+        page.goto(f"{address}{picture.path}")
         page.wait_for_function("!document.getElementById('counting')")
-        page.evaluate("scrollTo(0, document.getElementById('answers-heading').closest('section').offsetTop - 16)")
+        if picture.part:
+            page.evaluate(f"scrollTo(0, document.getElementById('{picture.part}').closest('section').offsetTop - 16)")
     else:
         # While the model is loading the page shows itself again until it can answer.
         page.goto(f"{address}/?example={picture.example}")
@@ -133,6 +149,7 @@ def main() -> None:
     """Take all of them."""
     with tempfile.TemporaryDirectory() as folder:
         make_up_a_month(Path(folder), datetime.now(UTC))
+        look(Path(folder))
         with served(Path(folder)) as address, sync_playwright() as playwright:
             for picture in PICTURES:
                 take(playwright, address, picture)

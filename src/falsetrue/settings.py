@@ -41,6 +41,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     journal_spool_bytes: Annotated[int, Meta(ge=4096)] = 256 * 1024 * 1024  #: of that file, for each worker
     store_text: bool = False  #: the journal keeps texts too, unless the caller says store: false
     text_days: Annotated[int, Meta(ge=1)] = 30  #: how long it keeps them, for ``falsetrue journal prune``
+    audit: Literal["off", "on"] = "off"  #: of each day, keep the texts of a few predictions drawn at random, for labels
+    audit_daily: Annotated[int, Meta(ge=1, le=1000)] = 20  #: how many
+    audit_days: Annotated[int, Meta(ge=1)] = 30  #: how long their texts are kept, until they are forgotten
+    webhook_url: str | None = None  #: where alarms are told to; nothing: to nobody
+    webhook_secret: tuple[str, ...] = ()  #: what that is signed with, as ``whsec_...``; two while one replaces another
     answer_hours: Annotated[int, Meta(ge=1, le=720)] = 24  #: how long an idempotency key is remembered
 
     host: str = "127.0.0.1"

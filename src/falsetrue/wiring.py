@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from falsetrue.access.keyring import Keyring
     from falsetrue.access.quotas import Counts
+    from falsetrue.journal.audit_items import AuditItems
+    from falsetrue.journal.auditing import Slice
     from falsetrue.journal.spool import Spool
     from falsetrue.journal.store import Journal
 
@@ -137,6 +139,12 @@ class Storage:
 
         return Journal(self.engine())
 
+    def audit_items(self) -> "AuditItems":
+        """What was drawn of it for people to label; raises :class:`DatabaseError`."""
+        from falsetrue.journal.audit_items import AuditItems  # noqa: PLC0415
+
+        return AuditItems(self.engine(), daily=self._settings.audit_daily)
+
     def keyring(self) -> "Keyring":
         """The keys, not yet read; raises :class:`DatabaseError`."""
         from falsetrue.access.key_store import KeyStore  # noqa: PLC0415
@@ -201,6 +209,15 @@ def open_redis_counts(settings: Settings) -> "Counts":
 def make_tracing(secret: Secret) -> Tracing:
     """What makes the journal's traces of texts."""
     return Tracing(hash_key=secret.key("text hash"), sketcher=Sketcher(secret.key("sketch")))
+
+
+def make_slice(settings: Settings, secret: Secret) -> "Slice | None":
+    """What draws predictions for people to label, in one process; ``None`` where none are to be drawn."""
+    if settings.audit == "off" or not settings.journal:
+        return None
+    from falsetrue.journal.auditing import Slice  # noqa: PLC0415 - few want it
+
+    return Slice(key=secret.key("audit"), size=settings.audit_daily)
 
 
 # --- looking after models -------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from falsetrue.database.ownership import check_secret
 from falsetrue.database.schema import NEWEST, migrate
 from falsetrue.database.secret import load_secret
 from falsetrue.features import kernel
+from falsetrue.journal.records import Drawn, Writing
 from falsetrue.journal.store import Journal
 from falsetrue.registry.folder import shipped_folder
 from falsetrue.settings import Settings
@@ -41,7 +42,7 @@ def test_where_all_is_well_it_says_what_is_there(falsetrue: Run) -> None:
     assert ("MEND" in answered.stdout) == (kernel.ABSENT is not None)
     for about in (
         *("falsetrue", "python", "training", "kernel", "settings", "model", "policies"),
-        *("secret", "disk", "database", "callers", "limits", "spans"),
+        *("secret", "disk", "database", "callers", "audit", "limits", "spans"),
     ):
         assert f"  {about}: " in answered.stdout
     sealed = json.loads((shipped_folder() / "manifest.json").read_bytes())["files"][SCORER]["sha256"]
@@ -257,6 +258,32 @@ def test_a_public_address_that_nobody_could_ask_is_to_be_mended(tmp_path: Path) 
 def test_without_a_journal_no_database_is_wanted(tmp_path: Path) -> None:
     found = looked(Settings(state_folder=tmp_path, journal=False))
     assert "FALSETRUE_JOURNAL is off" in found["database"].says
+
+
+def test_without_an_audit_slice_alarms_of_harm_are_said_to_have_no_data(settings: Settings) -> None:
+    found = looked(settings)["audit"]
+    assert found.well
+    assert "alarms of harm have no data" in found.says
+    assert looked(Settings(state_folder=settings.state_folder, journal=False))["audit"] == found
+
+
+def test_an_audit_slice_says_how_much_was_drawn_and_labelled(
+    database_url: str, tmp_path: Path, started: Started
+) -> None:
+    settings = Settings(state_folder=tmp_path, database_url=database_url, audit="on", audit_daily=2)
+    engine, maker = started(settings), Maker(NOW - timedelta(days=1))
+    entries = [maker.entry(drawn=Drawn(rank=at, refused=at == 1, text=None if at == 1 else "text")) for at in range(3)]
+    Journal(engine).write([Writing(entries=tuple(entries))])
+    found = looked(settings)["audit"]
+    assert found.well
+    assert found.says.startswith("on: 2 predictions a day, drawn at random; of the last 30 days 2, of which 0 are")
+    assert "1 wait, and 1 were not to be kept" in found.says
+
+
+def test_an_audit_slice_of_nothing_is_to_be_mended(tmp_path: Path) -> None:
+    found = looked(Settings(state_folder=tmp_path, journal=False, audit="on"))["audit"]
+    assert not found.well
+    assert "turn the journal on" in found.says
 
 
 def test_spans_without_what_they_need_are_to_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def test_statistics_are_for_people_and_for_machines(falsetrue: Run, entries: lis
 def test_what_is_old_is_forgotten(falsetrue: Run, entries: list[Entry], engine: Engine) -> None:
     assert falsetrue("journal", "prune").stdout == "forgotten: 3 texts, 0 predictions, 0 stored answers\n"
     answered = falsetrue("journal", "prune", "--texts-after", "1min", "--rows-after", "39d", "--json")
-    assert json.loads(answered.stdout) == {"texts": 1, "rows": 3, "answers": 0}
+    assert json.loads(answered.stdout) == {"texts": 1, "rows": 3, "answers": 0, "audit_texts": 0, "audit_rows": 0}
     assert [entry.text for entry in Journal(engine).export(Filters())] == [None]
     assert entries
 

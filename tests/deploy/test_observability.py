@@ -13,7 +13,19 @@ import yaml
 from tests.service.test_metrics import Text, loaded
 
 from falsetrue.service.exposition import expose
-from falsetrue.service.metrics import FAMILIES, Family, Kind, Metrics
+from falsetrue.service.metrics import (
+    ALARMS,
+    AUDIT_ITEMS,
+    BUDGET_SPENT,
+    DELIVERIES,
+    FAMILIES,
+    FINDINGS,
+    LAST_DAY,
+    LAST_LOOK,
+    Family,
+    Kind,
+    Metrics,
+)
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "observability"
@@ -167,6 +179,8 @@ def test_promtool_finds_the_figures_well_named(promtool: str) -> None:
     metrics.journal_lag(0, 0, 0)
     metrics.database(is_up=True)
     metrics.waiting(0, 0)
+    for family in (ALARMS, FINDINGS, BUDGET_SPENT, LAST_LOOK, LAST_DAY, AUDIT_ITEMS, DELIVERIES):
+        metrics.publish(family, {family.labels: 1})
     run(promtool, "check", "metrics", stdin=expose(metrics)[0])
 
 

@@ -10,17 +10,23 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from falsetrue.report.charts import (
+    Axes,
     CurvePoint,
     ForestRow,
     Interval,
+    Line,
     PairRow,
     ReliabilityPoint,
     forest,
     histogram,
+    overlaid,
     pair_bars,
     reliability,
     risk_coverage,
+    sparkline,
+    timeline,
 )
+from falsetrue.report.page import table
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -30,6 +36,8 @@ def around(value: float, width: float = 0.05) -> Interval:
 
 
 WORDS: dict[str, Any] = {"title": "A <chart>", "description": 'What it "shows"'}
+AXES = Axes(across="across", up="up", written="{:.2f}".format)
+NUMBERS = table("Numbers", ["a", "b"], [["x", "1"]])
 CHARTS: dict[str, Callable[[], Markup]] = {
     "reliability": lambda: reliability(
         [
@@ -49,6 +57,17 @@ CHARTS: dict[str, Callable[[], Markup]] = {
     ),
     "pair_bars": lambda: pair_bars([PairRow(name="<a>", one=0.964, two=0)], names=("real", "false"), **WORDS),
     "histogram": lambda: histogram([0, 1, 2], [[3, 4], [0, 9]], series=("real", "false"), **WORDS),
+    "overlaid": lambda: overlaid(
+        [0, 0.5, 1], [0.25, 0.75], [0.5, 0.5], series=("now", "before"), axes=AXES, numbers=NUMBERS, **WORDS
+    ),
+    "timeline": lambda: timeline(
+        ["11-01", "11-02", "11-03"],
+        [Line(name="real", values=[1, 2, 3]), Line(name="false", values=[0, 0, 1])],
+        [(1, "a <version>")],
+        axes=AXES,
+        numbers=NUMBERS,
+        **WORDS,
+    ),
 }
 
 
@@ -128,7 +147,17 @@ def test_no_two_numbers_below_the_bins_run_into_each_other(bins: list[tuple[floa
 
 @pytest.mark.parametrize(
     ("count", "said"),
-    [(1, "1"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9950, "10k"), (123_456, "123k"), (3_000_000, "3.0M")],
+    [
+        (1, "1"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (9949, "9.9k"),
+        (9950, "10k"),
+        (123_456, "123k"),
+        (999_499, "999k"),
+        (999_500, "1.0M"),
+        (3_000_000, "3.0M"),
+    ],
 )
 def test_numbers_of_texts_are_short(count: int, said: str) -> None:
     chart = reliability([ReliabilityPoint(mean=0.5, share=around(0.5), count=count)], **WORDS)
@@ -173,3 +202,51 @@ def test_what_is_empty_is_drawn_empty() -> None:
     ):
         drawing(chart)
         assert "nan" not in chart
+
+
+def test_bars_and_the_outline_over_them_reach_as_high_as_their_shares() -> None:
+    svg = drawing(CHARTS["overlaid"]())
+    bars = [float(each.get("height") or 0) for each in svg.iter(f"{SVG}rect") if each.get("class") == "one bar"]
+    (outline,) = [points(each) for each in svg.iter(f"{SVG}polyline") if each.get("class") == "two line"][:1]
+    assert bars[1] == pytest.approx(3 * bars[0], abs=0.2)
+    assert len({y for _, y in outline}) == 1
+    assert len(outline) == 4
+
+
+def points(line: ET.Element) -> list[tuple[float, float]]:
+    pairs = (each.split(",") for each in (line.get("points") or "").split())
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+def test_a_line_over_days_rises_with_its_values_and_marks_stand_at_their_days() -> None:
+    svg = drawing(CHARTS["timeline"]())
+    lines = {each.get("class"): points(each) for each in reversed(list(svg.iter(f"{SVG}polyline")))}
+    rising, mark = lines["one line"], lines["ideal"]
+    assert [y for _, y in rising] == sorted((y for _, y in rising), reverse=True)
+    assert {x for x, _ in mark} == {rising[1][0]}
+    assert "a <version>" in [each.text for each in svg.iter(f"{SVG}text")]
+
+
+def test_numbers_of_the_axes_are_written_as_they_are_told_to_be() -> None:
+    said = [each.text or "" for each in drawing(CHARTS["overlaid"]()).iter(f"{SVG}text")]
+    assert {"0.00", "1.00"} <= set(said)
+
+
+@given(st.lists(st.none() | st.floats(-1e6, 1e6), max_size=40))
+def test_a_sparkline_stays_in_its_box_and_says_nothing_aloud(values: list[float | None]) -> None:
+    made = sparkline(values)
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        assert made == ""
+        return
+    svg = ET.fromstring(made)  # noqa: S314 - our own
+    assert svg.get("aria-hidden") == "true"
+    for line in svg.iter("polyline"):
+        for x, y in points(line):
+            assert 0 <= x <= 90
+            assert 0 <= y <= 22
+
+
+def test_a_sparkline_is_interrupted_where_a_day_has_no_value() -> None:
+    assert sparkline([1, 2, None, 3, 4]).count("<polyline") == 2
+    assert sparkline([1, 2, 3, 4]).count("<polyline") == 1

@@ -26,7 +26,7 @@ def test_requests_are_told_apart_by_what_became_of_them() -> None:
 
 
 def test_what_looks_after_the_service_is_no_traffic() -> None:
-    watching = ("/healthz", "/readyz", "/metrics", "/ops", "/static/{digest}/{name:path}")
+    watching = ("/healthz", "/readyz", "/metrics", "/ops", "/monitor", "/static/{digest}/{name:path}")
     assert totals(asked(*((path, 200) for path in watching)).read()) == Totals(0, 0, 0)
 
 

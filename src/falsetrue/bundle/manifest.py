@@ -24,6 +24,9 @@ MANIFEST = "manifest.json"
 SCORER = "scorer.safetensors"
 ESTIMATOR = "model_final.joblib"
 BASELINE = "baseline.json"
+#: What traffic is compared with (:mod:`falsetrue.monitor.reference`); of bundles since the middle of format 3, and only
+#: where enough news was kept aside. Older readers check its digest, and leave it alone.
+REFERENCE = "baseline.safetensors"
 CARD = "card.md"
 #: What the model that comes with the package is asked for by; no other may be called so.
 SHIPPED = "shipped"

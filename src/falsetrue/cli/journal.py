@@ -63,8 +63,8 @@ def export(
     if format_name not in (None, "csv", "jsonl", "parquet"):
         raise InputError(f"--format {format_name!r} is none of csv, jsonl, parquet")
     filters = Filters(
-        since=_parse_time("--since", since),
-        until=_parse_time("--until", until),
+        since=parse_moment("--since", since),
+        until=parse_moment("--until", until),
         label=label,
         action=action,
         language=language,
@@ -73,7 +73,7 @@ def export(
         key_id=key,
         item_id=item,
     )
-    with _opened() as (engine, _), Bar(quiet=output == "-") as bar:
+    with opened() as (engine, _), Bar(quiet=output == "-") as bar:
         bar.phase("exporting", unit="rows")
         rows = write(Journal(engine), filters, output, format_name=format_name, replace=replace, report=bar.at)
     if output != "-":
@@ -86,8 +86,8 @@ def stats(since: Since = None, until: Until = None, as_json: AsJson = False) -> 
     from falsetrue.journal.records import Filters
     from falsetrue.journal.store import Journal
 
-    filters = Filters(since=_parse_time("--since", since), until=_parse_time("--until", until))
-    with _opened() as (engine, _):
+    filters = Filters(since=parse_moment("--since", since), until=parse_moment("--until", until))
+    with opened() as (engine, _):
         found = Journal(engine).statistics(filters)
     if as_json:
         print_json(asdict(found))
@@ -118,20 +118,31 @@ def prune(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forget what has been kept for long enough, and expired idempotency keys, while the service goes on."""
+    """Forget what has been kept for long enough, and expired idempotency keys, while the service goes on.
+
+    Texts of the audit slice go after FALSETRUE_AUDIT_DAYS, or with the others where that is sooner.
+    """
     from datetime import timedelta
 
     from falsetrue.access.keys import parse_time
+    from falsetrue.journal.audit_items import AuditItems
     from falsetrue.journal.store import Journal
 
-    with _opened() as (engine, settings):
-        texts = parse_time(texts_after) if texts_after else timedelta(days=settings.text_days)
+    now = datetime.now(UTC)
+    with opened() as (engine, settings):
+        given = parse_time(texts_after) if texts_after else None
+        audit_texts = timedelta(days=settings.audit_days)
         rows = parse_time(rows_after) if rows_after else None
-        done = Journal(engine).prune(datetime.now(UTC), texts, rows)
+        audit = AuditItems(engine, daily=settings.audit_daily).forget(now, min(audit_texts, given or audit_texts), rows)
+        done = Journal(engine).prune(now, given or timedelta(days=settings.text_days), rows)
     if as_json:
-        print_json(asdict(done))
+        print_json({**asdict(done), "audit_texts": audit.texts, "audit_rows": audit.rows})
     else:
-        typer.echo(f"forgotten: {done.texts:,} texts, {done.rows:,} predictions, {done.answers:,} stored answers")
+        of_slice = f"; of the audit slice: {audit.texts:,} texts, {audit.rows:,} predictions"
+        typer.echo(
+            f"forgotten: {done.texts:,} texts, {done.rows:,} predictions, {done.answers:,} stored answers"
+            f"{of_slice if audit.texts or audit.rows else ''}"
+        )
 
 
 @app.command()
@@ -147,7 +158,7 @@ def backup(
     """
     from falsetrue.journal.copies import backup as write
 
-    with _opened() as (engine, _), Bar(quiet=as_json) as bar:
+    with opened() as (engine, _), Bar(quiet=as_json) as bar:
         bar.phase("copying", unit="rows")
         rows = write(engine, file, now=datetime.now(UTC), replace=replace, report=bar.at)
     _say_copied(file, rows, as_json=as_json)
@@ -162,7 +173,7 @@ def restore(
     """Fill the database that is set from a copy, of this kind of database or the other; all of it or nothing."""
     from falsetrue.journal.copies import restore as read
 
-    with _opened(is_new=True) as (engine, settings), Bar(quiet=as_json) as bar:
+    with opened(is_new=True) as (engine, settings), Bar(quiet=as_json) as bar:
         bar.phase("restoring", unit="rows")
         rows = read(engine, file, replace=replace, report=bar.at)
         problem = _other_secret(engine, settings)
@@ -213,7 +224,7 @@ def feedback(
         if reported <= REPORTED:
             print_error(f"falsetrue: {file}, line {line}: {problem}")
 
-    with _opened() as (engine, _), Bar(quiet=as_json) as bar:
+    with opened() as (engine, _), Bar(quiet=as_json) as bar:
         bar.phase("reading", unit="rows")
         journal = Journal(engine)
         loaded = load_feedback(journal, file, by=by, now=lambda: datetime.now(UTC), report=report, progress=bar.at)
@@ -230,7 +241,7 @@ def feedback(
 
 
 @contextmanager
-def _opened(*, is_new: bool = False) -> "Iterator[tuple[Engine, Settings]]":
+def opened(*, is_new: bool = False) -> "Iterator[tuple[Engine, Settings]]":
     """The database that is set; raises :class:`InputError` where there is none yet, unless it is to be new."""
     from falsetrue.settings import load_settings
     from falsetrue.wiring import open_storage, sqlite_file
@@ -246,7 +257,7 @@ def _opened(*, is_new: bool = False) -> "Iterator[tuple[Engine, Settings]]":
         storage.close()
 
 
-def _parse_time(option: str, written: str | None) -> datetime | None:
+def parse_moment(option: str, written: str | None) -> datetime | None:
     """A day, a point in time (UTC unless it says so), or a length of time ago."""
     from falsetrue.access.keys import parse_time
 

@@ -32,7 +32,7 @@ def look_at_storage(settings: "Settings", now: datetime) -> list[Finding]:
     findings = [found]
     if not wants_storage(settings):
         findings.append(Finding(about="database", well=True, says="not wanted: FALSETRUE_JOURNAL is off"))
-        return [*findings, _callers(settings, keys=0)]
+        return [*findings, _callers(settings, keys=0), _audit(settings), _webhook(settings)]
     try:
         findings += _look_at_database(settings, secret, now)
     except (DatabaseError, InputError) as error:
@@ -74,6 +74,8 @@ def _look_at_database(settings: "Settings", secret: "Secret | None", now: dateti
             if not file.exists():
                 yield Finding(about="database", well=True, says=f"{name}: not there yet; the first start makes it")
                 yield _callers(settings, keys=0)
+                yield _audit(settings)
+                yield _webhook(settings)
                 return
         revision = current_revision(engine)
         if revision != NEWEST:
@@ -82,6 +84,8 @@ def _look_at_database(settings: "Settings", secret: "Secret | None", now: dateti
             return
         yield _belonging(engine, name, revision, secret)
         yield _callers(settings, keys=_count_keys(engine))
+        yield _audit(settings, _sliced(settings, engine, now))
+        yield _webhook(settings, engine)
         yield _clock(engine, now)
     finally:
         engine.dispose()
@@ -128,6 +132,52 @@ def _callers(settings: "Settings", *, keys: int) -> Finding:
     if keys and not settings.behind_gateway and not settings.allow_anonymous:
         whom = "to callers with a key"
     return Finding(about="callers", well=True, says=f"answers {whom}; {keys} keys were made")
+
+
+def _audit(settings: "Settings", sliced: str = "") -> Finding:
+    """Whether labels can come of what is said; ``sliced`` tells what has been drawn."""
+    daily = f"{settings.audit_daily} predictions a day, drawn at random"
+    if settings.audit == "off":
+        says = f"off: alarms of harm have no data; FALSETRUE_AUDIT=on keeps the texts of {daily}, for people to label"
+        return Finding(about="audit", well=True, says=says)
+    if not settings.journal:
+        says = "FALSETRUE_AUDIT is on and FALSETRUE_JOURNAL off: nothing is drawn; turn the journal on"
+        return Finding(about="audit", well=False, says=says)
+    return Finding(about="audit", well=True, says=f"on: {daily}{sliced}")
+
+
+def _sliced(settings: "Settings", engine: "Engine", now: datetime) -> str:
+    from falsetrue.journal.audit_items import AuditItems
+
+    days = settings.audit_days
+    counts = AuditItems(engine, daily=settings.audit_daily).counts(now, since=(now - timedelta(days=days)).date())
+    return (
+        f"; of the last {days} days {counts.drawn:,}, of which {counts.labelled:,} are labelled, {counts.waiting:,} "
+        f"wait, and {counts.refused:,} were not to be kept, as their callers wished"
+    )
+
+
+def _webhook(settings: "Settings", engine: "Engine | None" = None) -> Finding:
+    """Whether alarms can be told to somebody, and are."""
+    from falsetrue.jobs.deliver import receiver_of
+    from falsetrue.monitor.deliveries import Deliveries, Fate
+
+    try:
+        receiver = receiver_of(settings.webhook_url, settings.webhook_secret)
+    except InputError as error:
+        return Finding(about="webhook", well=False, says=str(error))
+    if receiver is None:
+        says = "none: alarms are told to nobody; FALSETRUE_WEBHOOK_URL names an address"
+        return Finding(about="webhook", well=True, says=says)
+    counts = {} if engine is None else Deliveries(engine).counts()
+    dead, waiting = counts.get(Fate.DEAD, 0), counts.get(Fate.WAITING, 0)
+    keys = f"signed with {len(receiver.keys)} secret{'s' if len(receiver.keys) > 1 else ''}"
+    if dead:
+        says = f"{dead} messages were given up; falsetrue monitor webhook list says why, resend sends one again"
+        return Finding(about="webhook", well=False, says=says)
+    return Finding(
+        about="webhook", well=True, says=f"alarms are told to the address that is set, {keys}; {waiting} wait"
+    )
 
 
 def _clock(engine: "Engine", now: datetime) -> Finding:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from falsetrue import __version__
-from falsetrue.cli import journal, keys, models, policy
+from falsetrue.cli import journal, keys, models, monitor, policy
 from falsetrue.cli.audit import audit
 from falsetrue.cli.check import check
 from falsetrue.cli.doctor import doctor
@@ -23,6 +23,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done; 1 `doctor` found something to mend; 2 something given cannot be used; 3 done, but some "
     "rows could not be classified or used; "
     "4 the model cannot be used; 5 a leak was found, and `audit --fail-on-leak` was asked for; "
+    "10 monitoring found something to look at, 20 something critical; "
     "130 stopped with Ctrl+C.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,6 +39,7 @@ app.command()(serve)
 app.command()(doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(journal.app, name="journal")
+app.add_typer(monitor.app, name="monitor")
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -157,3 +159,154 @@ key_events = Table(
 
 #: What is said of the database itself.
 facts = Table("facts", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+# --- monitoring ---------------------------------------------------------------------------------------
+
+#: What came on a day, UTC, by subject; "" in ``language`` and ``key_id`` stands for all.
+monitor_days = Table(
+    "monitor_days",
+    metadata,
+    Column("model_version", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("texts", Integer, nullable=False),
+    Column("profile", LargeBinary, nullable=False),
+)
+
+#: What a team's own traffic is held against, in the place of what came with the model.
+monitor_references = Table(
+    "monitor_references",
+    metadata,
+    Column("model_version", Text, primary_key=True),
+    Column("created_at", Instant, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+#: Where watching a model stands.
+monitor_state = Table(
+    "monitor_state",
+    metadata,
+    Column("model_version", Text, primary_key=True),
+    Column("last_day", Date),  # the last one that a look closed
+    Column("content", Text, nullable=False),  # JSON
+)
+
+#: Who is at it.
+monitor_locks = Table(
+    "monitor_locks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+#: Finished reports, of which the last are kept.
+monitor_reports = Table(
+    "monitor_reports",
+    metadata,
+    Column("id", _identifier(), primary_key=True),
+    Column("made_at", Instant, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("severity", Text),  # of the gravest that was found; none: nothing was
+    Column("report", Text, nullable=False),  # JSON of falsetrue.monitor.findings.Report
+)
+
+#: Problems: :class:`falsetrue.monitor.findings.Alarm`. "" in ``language`` and ``key_id`` stands for all.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", _identifier(), primary_key=True),
+    Column("watch", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", Text),
+    Column("quiet_looks", Integer, nullable=False),  # in a row, up to now
+    Column("finding", Text, nullable=False),  # JSON
+)
+#: One problem is one alarm.
+Index(
+    "alarms_open",
+    alarms.c.model_version,
+    alarms.c.watch,
+    alarms.c.language,
+    alarms.c.key_id,
+    unique=True,
+    sqlite_where=text("ended_at IS NULL"),
+    postgresql_where=text("ended_at IS NULL"),
+)
+
+#: What became of an alarm.
+alarm_events = Table(
+    "alarm_events",
+    metadata,
+    Column("id", _identifier(), primary_key=True),
+    Column("alarm_id", ForeignKey(alarms.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("what", Text, nullable=False),  # raised, seen, ended, acknowledged, noted
+    Column("by_whom", Text, nullable=False),
+    Column("note", Text),
+)
+
+#: What is to be told to others, and was.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", _identifier(), primary_key=True),
+    Column("alarm_id", _identifier(), index=True),
+    Column("event", Text, nullable=False),
+    Column("payload", Text, nullable=False),  # JSON
+    Column("created_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Instant),
+    Column("delivered_at", Instant),
+    Column("dead_at", Instant),  # given up
+    Column("last_error", Text),
+)
+_IS_DUE = "delivered_at IS NULL AND dead_at IS NULL"
+Index(
+    "webhook_deliveries_due",
+    webhook_deliveries.c.next_attempt_at,
+    sqlite_where=text(_IS_DUE),
+    postgresql_where=text(_IS_DUE),
+)
+
+#: Predictions drawn at random for a label by people.
+audit_items = Table(
+    "audit_items",
+    metadata,
+    Column("prediction_id", _identifier(), primary_key=True),
+    Column("day", Date, nullable=False),  # UTC
+    Column("rank", BigInteger, nullable=False),  # the lowest of a day are the sample
+    Column("model_version", Text, nullable=False),
+    Column("language", Text),
+    Column("refused", Boolean, nullable=False),  # the caller forbade that the text be kept
+    Column("title", Text),
+    Column("text", Text),
+    Column("p_real", Float(53), nullable=False),
+    Column("said", Text, nullable=False),  # false, real or unsure
+    Column("drawn_at", Instant, nullable=False),
+    Column("label", Text),  # false or real
+    Column("labelled_at", Instant),
+    Column("labelled_by", Text),
+    Column("note", Text),
+    Column("counted_at", Instant),  # when a look gave the label to the detectors
+)
+Index("audit_items_day", audit_items.c.day, audit_items.c.rank)
+_IS_UNCOUNTED = "label IS NOT NULL AND counted_at IS NULL"
+Index(
+    "audit_items_uncounted",
+    audit_items.c.model_version,
+    audit_items.c.prediction_id,
+    sqlite_where=text(_IS_UNCOUNTED),
+    postgresql_where=text(_IS_UNCOUNTED),
+)

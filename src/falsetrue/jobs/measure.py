@@ -17,6 +17,7 @@ from falsetrue.bundle.manifest import (
 )
 from falsetrue.bundle.scorer import Scorer, Scores
 from falsetrue.errors import InputError
+from falsetrue.features.sketching import Sketcher
 from falsetrue.jobs.judging import (
     Clusters,
     Decided,
@@ -33,6 +34,8 @@ from falsetrue.model.fitting import labels_of
 from falsetrue.model.metrics import Floats, Labels, confusion
 from falsetrue.model.resampling import Resampled, mean, resample
 from falsetrue.model.thresholds import Promise, Target, fit_band
+from falsetrue.monitor.observations import SAID, observed, priorities_of_rows
+from falsetrue.monitor.reference import LEAST, PUBLIC_SALT, Reference, make_reference
 from falsetrue.news.article import Article
 from falsetrue.news.splitting import positions_by
 
@@ -144,6 +147,7 @@ class Measured:
     metrics: MetricsRecord
     evaluation: EvaluationRecord
     baseline: Baseline
+    reference: Reference | None  #: ``None`` where too few articles were kept aside; of no named model yet
     policy: Policy
 
 
@@ -163,7 +167,30 @@ def measure(kept: KeptAside, scorer: Scorer, policy: Policy) -> Measured:
         metrics=_metrics(evaluation, confusion(labels, (scores.p_real > EVEN).astype(np.int64))),
         evaluation=evaluation,
         baseline=make_baseline(labels, scores),
+        reference=_reference(kept, scores, decided),
         policy=policy,
+    )
+
+
+def _reference(kept: KeptAside, scores: Scores, decided: Decided) -> Reference | None:
+    """What the monitor compares traffic with. Days say nothing here: news kept aside is of all times."""
+    if len(kept.articles) < LEAST:
+        return None
+    contents = [article.content for article in kept.articles]
+    observations = observed(
+        p_real=scores.p_real,
+        labels=np.array([SAID[verdict] for verdict in decided.verdicts], dtype=np.int8),
+        languages=scores.languages or [None] * len(contents),
+        characters=[len(content) for content in contents],
+        words=scores.words,
+        known_words=scores.known_words,
+        sketches=Sketcher(PUBLIC_SALT).sketch(contents),
+        seconds=np.zeros(len(contents)),
+        priority=priorities_of_rows(0, len(contents), kept.seed),
+        truth=labels_of(kept.articles).astype(np.int8),
+    )
+    return make_reference(
+        [observations], name="held-out news", model_name="", model_version="", salt=PUBLIC_SALT, has_copies=False
     )
 
 

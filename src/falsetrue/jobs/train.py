@@ -4,7 +4,7 @@ import hashlib
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,7 @@ from falsetrue.bundle.manifest import (
     BASELINE,
     CARD,
     ESTIMATOR,
+    REFERENCE,
     SCORER,
     CalibrationRecord,
     CorpusRecord,
@@ -194,6 +195,8 @@ def train(
     files = {ESTIMATOR: model.estimator, BASELINE: encode(measured.baseline)}
     if model.proved.blob is not None:
         files[SCORER] = model.proved.blob
+    if measured.reference is not None:
+        files[REFERENCE] = replace(measured.reference, model_name=training.name).to_bytes()
     manifest = Manifest(
         name=training.name,
         version="",

@@ -10,6 +10,15 @@ import msgspec
 _NOT_KEPT = re.compile("[\0\ud800-\udfff]")
 
 
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """What the audit slice keeps of a prediction that may be of it."""
+
+    rank: int  #: in [0, 2**63); the lowest of a day are the slice
+    refused: bool  #: the caller forbade that the text be kept: there is none
+    title: str | None = None
+    text: str | None = None
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One prediction."""
 
@@ -37,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     shadow: str | None = None  #: JSON of what a second model said
     title: str | None = None  #: only where the text is kept
     text: str | None = None  #: only where the caller or the operator asked for that
+    drawn: Drawn | None = None  #: for the audit slice, on its way to the database; one that is read has none
 
 
 class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):

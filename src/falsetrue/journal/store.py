@@ -10,9 +10,10 @@ from typing import Any
 from msgspec.structs import asdict, replace
 from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Text, cast, delete, func, or_, select, update
 
-from falsetrue.database.engine import Standing, insert_into, is_sqlite, reading, writing
+from falsetrue.database.engine import Standing, empty_log, in_blocks, insert_into, is_sqlite, reading, writing
 from falsetrue.database.tables import answers, facts, feedback, metadata, predictions
 from falsetrue.errors import UnknownPredictionError
+from falsetrue.journal.audit_items import add_drawn
 from falsetrue.journal.identifiers import first_identifier, is_identifier, milliseconds_of
 from falsetrue.journal.records import (
     Entry,
@@ -31,8 +32,6 @@ from falsetrue.journal.rows import Encoder, decode_entry, decode_reasons, insert
 BLOCK = 500
 #: Entries that are looked at for one page.
 WINDOW = 20_000
-#: The longest pause between two transactions that forget, in seconds: others write then.
-_PAUSE = 0.05
 #: Milliseconds by which identifiers and times of entries differ at most, unless the database says that it is more.
 _SPREAD = 3_600_000
 _SPREAD_FACT = "identifier_spread"
@@ -108,6 +107,7 @@ class Journal:
     def _add(self, connection: Connection, entries: Sequence[Entry]) -> int:
         """Insert entries; by how many milliseconds their identifiers and times differ, or somewhat more."""
         self._add_entries.run(connection, list(map(self._encoder.entry, entries)))
+        add_drawn(connection, self._engine, entries)
         spread = max((abs(milliseconds_of(e.id) - e.created_at.timestamp() * 1000) for e in entries), default=0)
         if spread <= self._spread:
             return 0
@@ -147,11 +147,11 @@ class Journal:
         """
         ids = predictions.c.id
         with reading(self._engine) as connection:
-            where = _bounds(connection, filters) + ([] if before is None else [ids < before])
+            where = bounds_of(connection, filters) + ([] if before is None else [ids < before])
             end = None
             if filters.item_id is None:  # an index finds these
                 end = connection.scalar(select(ids).where(*where).order_by(ids.desc()).offset(WINDOW - 1).limit(1))
-            where += _conditions(filters) + ([] if end is None else [ids >= end])
+            where += conditions_of(filters) + ([] if end is None else [ids >= end])
             query = select(predictions).where(*where).order_by(ids.desc()).limit(limit + 1)
             found = list(map(decode_entry, connection.execute(query)))
         if len(found) > limit:
@@ -165,9 +165,9 @@ class Journal:
         returned twice. No transaction stays open between blocks.
         """
         ids = predictions.c.id
-        query = select(predictions).where(*_conditions(filters)).order_by(ids).limit(BLOCK)
+        query = select(predictions).where(*conditions_of(filters)).order_by(ids).limit(BLOCK)
         with reading(self._engine, wait=True) as connection:
-            query = query.where(*_bounds(connection, filters))
+            query = query.where(*bounds_of(connection, filters))
             while True:
                 rows = connection.execute(query if after is None else query.where(ids > after)).all()
                 connection.rollback()
@@ -241,29 +241,16 @@ class Journal:
         rows = texts = 0
         if rows_after is not None:
             forget = delete(predictions).where(predictions.c.id.in_(_older(now - rows_after, spread)))
-            rows = self._repeat(forget)
+            rows = in_blocks(self._engine, forget, BLOCK)
         if texts_after is not None:
             with_text = or_(predictions.c.text.is_not(None), predictions.c.title.is_not(None))
             older = _older(now - texts_after, spread).where(with_text)
-            texts = self._repeat(update(predictions).where(predictions.c.id.in_(older)).values(text=None, title=None))
+            bare = update(predictions).where(predictions.c.id.in_(older)).values(text=None, title=None)
+            texts = in_blocks(self._engine, bare, BLOCK)
         expired = select(answers.c.key).where(answers.c.expires_at <= now).limit(BLOCK)
-        forgotten = self._repeat(delete(answers).where(answers.c.key.in_(expired)))
-        if is_sqlite(self._engine):
-            with reading(self._engine) as connection:  # else the log would hold for a while what was forgotten
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        forgotten = in_blocks(self._engine, delete(answers).where(answers.c.key.in_(expired)), BLOCK)
+        empty_log(self._engine)
         return Pruned(texts=texts, rows=rows, answers=forgotten)
-
-    def _repeat(self, statement: Any) -> int:
-        """Run it until there is nothing left for it to do; how many rows it was done to."""
-        total = 0
-        while True:
-            began = time.monotonic()
-            with writing(self._engine) as connection:
-                done = connection.execute(statement).rowcount
-            total += done
-            if done < BLOCK:
-                return total
-            time.sleep(min(time.monotonic() - began, _PAUSE))
 
 
 # --- idempotency keys ---------------------------------------------------------------------------------
@@ -287,7 +274,7 @@ def _select_answers(connection: Connection, keys: Any) -> list[StoredAnswer]:
 # --- which entries --------------------------------------------------------------------------------------
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def conditions_of(filters: Filters) -> list[ColumnElement[bool]]:
     """What is true of the entries that are wanted."""
     columns = predictions.c
     equal = {name: getattr(filters, name) for name in _EQUAL}
@@ -299,7 +286,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     return found
 
 
-def _bounds(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
+def bounds_of(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
     """Between which identifiers the times that are wanted can be: the database need not look elsewhere."""
     found: list[ColumnElement[bool]] = []
     spread = _read_spread(connection) if filters.since or filters.until else 0
@@ -389,7 +376,7 @@ def _grouped(connection: Connection, filters: Filters) -> Any:
             func.min(columns.created_at).label("oldest"),
             func.max(columns.created_at).label("newest"),
         )
-        .where(*_conditions(filters), *_bounds(connection, filters))
+        .where(*conditions_of(filters), *bounds_of(connection, filters))
         .group_by(*values.values())
     )
 

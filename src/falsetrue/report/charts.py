@@ -6,7 +6,7 @@ colour vision, and drawn differently besides), so that a chart follows the theme
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,6 +23,10 @@ _STEP, _LEAST_ROW = 22, 30
 _BESIDE, _BELOW = 22, 50
 #: The number of texts in a bin is left out where less room than this is left of the one before.
 _COUNT_ROOM = 26
+#: Of a sparkline, in its own units; a gap in its values ends one line and begins another.
+_SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_EDGE = 90, 22, 3
+#: How lines are told apart, in the order in which they are given.
+_KINDS = ("one", "two", "three")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,23 @@ class PairRow:
     name: str
     one: float
     two: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line over time."""
+
+    name: str
+    values: Sequence[float]  #: one a day, at least 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """What is said of the axes, and how their numbers are written."""
+
+    across: str
+    up: str
+    written: Callable[[float], str] = "{:g}".format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +234,129 @@ def histogram(
     return _figure(title, description, drawing, table("Each bar", ["from, to", *series], rows))
 
 
+def overlaid(
+    edges: Sequence[float],
+    filled: Sequence[float],
+    outlined: Sequence[float],
+    *,
+    series: tuple[str, str],
+    axes: Axes,
+    numbers: Markup,
+    title: str,
+    description: str,
+) -> Markup:
+    """Two histograms of shares in [0, 1], one as bars and one as the outline over them; ``edges`` ascend.
+
+    ``numbers`` is a table of the same.
+    """
+    top = _round_up(max((*filled, *outlined), default=1.0), at_least=0.01)
+    frame = _Frame(left=46, top=12, width=340, height=200, x_low=edges[0], x_high=edges[-1], y_high=top)
+    parts = [_grid(frame, _ticks(edges[0], edges[-1]), _ticks(0, top), axes.written)]
+    for (low, high), share in zip(pairwise(edges), filled, strict=True):
+        width = frame.x(high) - frame.x(low)
+        parts.append(_rectangle("one bar", frame.x(low) + 0.5, frame.y(share), width - 1, frame.y(0) - frame.y(share)))
+    outline = [
+        (frame.x(edge), frame.y(share)) for ends, share in zip(pairwise(edges), outlined, strict=True) for edge in ends
+    ]
+    parts.append(_line("two line", outline))
+    parts += [_line_key(number, name, 268 + 18 * number) for number, name in enumerate(series)]
+    parts += [
+        _text(216, 246, axes.across, anchor="middle", label=True),
+        _text(10, 112, axes.up, anchor="middle", label=True, turned=True),
+    ]
+    return _figure(title, description, _svg(parts, 296, title, description), numbers)
+
+
+def timeline(
+    days: Sequence[str],
+    lines: Sequence[Line],
+    marks: Sequence[tuple[int, str]],
+    *,
+    axes: Axes,
+    numbers: Markup,
+    title: str,
+    description: str,
+) -> Markup:
+    """Up to three lines over days; ``marks`` are upright lines at the place of a day, with what they mean.
+
+    ``numbers`` is a table of the same.
+    """
+    top = _round_up(max((value for line in lines for value in line.values), default=1), at_least=1)
+    frame = _Frame(left=46, top=22, width=340, height=190, x_high=max(len(days) - 1, 1), y_high=top)
+    parts = [_grid(frame, (), _ticks(0, top), axes.written)]
+    parts += _days_below(frame, days)
+    for at, name in marks:
+        x = frame.x(at)
+        parts.append(_line("ideal", [(x, frame.top), (x, frame.top + frame.height)]))
+        anchor = "end" if at > len(days) / 2 else "start"
+        parts.append(_text(x, 14, _shorten(name, _BESIDE), anchor=anchor, small=True, full=name))
+    for kind, line in zip(_KINDS, lines, strict=False):
+        points = [(frame.x(at), frame.y(value)) for at, value in enumerate(line.values)]
+        parts.append(
+            _line(f"{kind} line", points if len(points) > 1 else [(x + d, y) for x, y in points for d in (0, 4)])
+        )
+    parts += [_line_key(number, line.name, 268 + 18 * number) for number, line in enumerate(lines)]
+    parts += [
+        _text(216, 246, axes.across, anchor="middle", label=True),
+        _text(10, 117, axes.up, anchor="middle", label=True, turned=True),
+    ]
+    return _figure(title, description, _svg(parts, 262 + 18 * len(lines), title, description), numbers)
+
+
+def sparkline(values: Sequence[float | None]) -> Markup:
+    """Values over time as a line as small as a word, for the eye alone; nothing for fewer than two.
+
+    ``None`` stands for a day without a value, and interrupts the line. The last value has a dot.
+    """
+    known = [value for value in values if value is not None]
+    if len(known) < 2:  # noqa: PLR2004 - one point is no line
+        return Markup("")
+    low, high = min(known), max(known)
+    width, height = _SPARK_WIDTH - 2 * _SPARK_EDGE, _SPARK_HEIGHT - 2 * _SPARK_EDGE
+    if low == high:
+        low, high = low - 1, high + 1
+    frame = _Frame(
+        left=_SPARK_EDGE, top=_SPARK_EDGE, width=width, height=height, x_high=len(values) - 1, y_low=low, y_high=high
+    )
+    parts = [_line("one line", run) for run in _runs(frame, values) if len(run) > 1]
+    at, last = next((at, value) for at, value in reversed(list(enumerate(values))) if value is not None)
+    parts.append(Markup('<circle class="one" cx="{:.1f}" cy="{:.1f}" r="2"/>').format(frame.x(at), frame.y(last)))
+    return Markup(
+        '<svg class="spark" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-hidden="true" focusable="false">'
+        "{parts}</svg>"
+    ).format(w=_SPARK_WIDTH, h=_SPARK_HEIGHT, parts=Markup("").join(parts))
+
+
 # --- parts ---------------------------------------------------------------------------------------
+
+
+def _runs(frame: _Frame, values: Sequence[float | None]) -> list[list[tuple[float, float]]]:
+    """The points of each stretch without a gap."""
+    runs: list[list[tuple[float, float]]] = [[]]
+    for at, value in enumerate(values):
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append((frame.x(at), frame.y(value)))
+    return runs
+
+
+def _days_below(frame: _Frame, days: Sequence[str]) -> list[Markup]:
+    """About four names of days below the axis."""
+    every = max(1, math.ceil(len(days) / 4))
+    bottom = frame.top + frame.height + 16
+    last = len(days) - 1
+    return [
+        _text(frame.x(at), bottom, days[at], anchor="start" if at == 0 else "end" if at == last else "middle")
+        for at in range(0, len(days), every)
+    ]
+
+
+def _line_key(number: int, name: str, y: float) -> Markup:
+    """Which line is which series."""
+    return _line(f"{_KINDS[number]} line", [(46, y - 4), (66, y - 4)]) + _text(
+        74, y, _shorten(name, _BELOW), label=True, full=name
+    )
 
 
 def _worst_first(row: ForestRow, *, best_is_high: bool) -> tuple[bool, float]:
@@ -264,15 +407,20 @@ def _key(names: Sequence[str], y: float) -> list[Markup]:
     return [*marks, *texts]
 
 
-def _grid(frame: _Frame, across: Sequence[float], up: Sequence[float]) -> Markup:
+def _grid(
+    frame: _Frame,
+    across: Sequence[float],
+    up: Sequence[float],
+    written: Callable[[float], str] = "{:g}".format,
+) -> Markup:
     bottom, right = frame.top + frame.height, frame.left + frame.width
     parts = []
     for value in across:
         parts.append(_line("grid", [(frame.x(value), frame.top), (frame.x(value), bottom)]))
-        parts.append(_text(frame.x(value), bottom + 16, f"{value:g}", anchor="middle"))
+        parts.append(_text(frame.x(value), bottom + 16, written(value), anchor="middle"))
     for value in up:
         parts.append(_line("grid", [(frame.left, frame.y(value)), (right, frame.y(value))]))
-        parts.append(_text(frame.left - 8, frame.y(value) + 4, f"{value:g}", anchor="end"))
+        parts.append(_text(frame.left - 8, frame.y(value) + 4, written(value), anchor="end"))
     parts.append(_line("axis", [(frame.left, bottom), (right, bottom)]))
     return Markup("").join(parts)
 
@@ -300,7 +448,7 @@ def _round_up(value: float, at_least: float = 1e-3) -> float:
 def _compact(count: int) -> str:
     """A number in four characters at most."""
     for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if count >= size:
+        if count >= 0.9995 * size:  # what would be written with four digits of the smaller unit
             return f"{count / size:.1f}{unit}" if count < 9.95 * size else f"{count / size:.0f}{unit}"
     return str(count)
 

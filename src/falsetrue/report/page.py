@@ -12,8 +12,21 @@ from markupsafe import Markup
 NOTHING = "—"
 
 
-def render(*, title: str, subtitle: str, body: Markup, generated: str) -> str:
-    """A whole page.
+#: What a page says beside what it is given, by language: the link past its head, and what may not be expected of it.
+_FRAME = {
+    "en": (
+        "Skip to the content",
+        "It compares texts with the false and the real news that it learnt from. It does not check facts.",
+    ),
+    "es": (
+        "Saltar al contenido",
+        "Compara los textos con las noticias falsas y reales de las que aprendió. No verifica hechos.",
+    ),
+}
+
+
+def render(*, title: str, subtitle: str, body: Markup, generated: str, language: str = "en") -> str:
+    """A whole page, ``en`` or ``es``.
 
     ``body`` is trusted markup (made with :class:`markupsafe.Markup` formatting or templates, which
     escape what they are given); the other texts are escaped here. ``generated`` says what made
@@ -22,6 +35,7 @@ def render(*, title: str, subtitle: str, body: Markup, generated: str) -> str:
     ``templates/report.css`` but no ``style`` attributes.
     """
     style = _style()
+    skip, comparison = _FRAME[language]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
         _environment()
@@ -31,6 +45,9 @@ def render(*, title: str, subtitle: str, body: Markup, generated: str) -> str:
             subtitle=subtitle,
             body=body,
             generated=generated,
+            language=language,
+            skip=skip,
+            comparison=comparison,
             style=Markup(style),  # noqa: S704 - a file of this package
             policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         )

@@ -50,13 +50,14 @@ NEEDS: Mapping[str, Allowed | None] = {
     "/upload": Allowed.CLASSIFY,
     "/model": Allowed.CLASSIFY,
     "/ops": Allowed.ADMIN,
+    "/monitor": Allowed.ADMIN,
 }
 #: The same, where reading takes another right than writing.
 _READING: Mapping[str, Allowed] = {"/v1/classifications": Allowed.READ}
 #: What lies below is public.
 _PUBLIC = "/static/"
 #: Here, and nowhere else, a cookie counts.
-PAGES = frozenset({"/", "/upload", "/model", "/ops", "/sign-out"})
+PAGES = frozenset({"/", "/upload", "/model", "/ops", "/monitor", "/sign-out"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _KEY_PREFIX = "ftk_"
 #: A request that has one of these comes from somewhere else, through a proxy.

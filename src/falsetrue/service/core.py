@@ -26,6 +26,7 @@ from falsetrue.service.journaling import Journaling
 from falsetrue.service.keeping import Keeping
 from falsetrue.service.logs import log_lost_errors
 from falsetrue.service.metrics import Metrics
+from falsetrue.service.monitor_gauges import watch_monitoring
 from falsetrue.service.observing import LOGGED_FROM, Observing
 from falsetrue.service.problems import STATUS
 from falsetrue.service.proxies import TrustedProxies, parse_networks
@@ -34,7 +35,7 @@ from falsetrue.service.spans import Spans, wants_spans
 from falsetrue.service.traffic import Pace
 from falsetrue.service.turns import Turns
 from falsetrue.settings import Settings
-from falsetrue.wiring import load_classifier, make_tracing, open_counts, open_spool, open_storage
+from falsetrue.wiring import load_classifier, make_slice, make_tracing, open_counts, open_spool, open_storage
 
 if TYPE_CHECKING:
     from falsetrue.journal.spool import Spool
@@ -80,6 +81,7 @@ class Core:
             secret=secret.key("idempotency"),
             answer_hours=settings.answer_hours,
             store_text=settings.store_text,
+            audit=make_slice(settings, secret),
             on_kept=self.metrics.predicted,
         )
         self.gate = make_gate(settings, self.storage, shared.counts)
@@ -160,6 +162,8 @@ class Core:
         watching = [asyncio.create_task(watch_keys(self.gate, self.storage)), asyncio.create_task(self._report())]
         if self.journaling is not None:
             self.journaling.start()
+            gauges = watch_monitoring(self.journaling, self.storage, self.settings, self.metrics)
+            watching.append(asyncio.create_task(gauges))
         yield
         for task in watching:
             task.cancel()

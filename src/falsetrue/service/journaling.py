@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -29,6 +30,8 @@ _REST = 9
 AT_ONCE = 8
 #: Seconds between two looks, while something is to be written and nothing comes.
 _BETWEEN_LOOKS = 0.005
+#: Seconds for which questions are waited for in the end.
+_LAST_SECONDS = 2.0
 #: Threads for questions to the journal, which never wait behind what is written.
 _READERS = 2
 _log = logging.getLogger("falsetrue")
@@ -89,7 +92,9 @@ class Journaling:
         self._queue.put(None)
         if self._thread is not None and self._readers is not None:
             await self._loop.run_in_executor(self._readers, self._thread.join)
-            self._readers.shutdown(wait=False)
+            # A question that nobody waits for any more would open the database again once it is closed.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.to_thread(self._readers.shutdown), _LAST_SECONDS)
 
     async def keep(self, writing: Writing) -> Kept:
         """Wait until it is kept; raises :class:`DatabaseError` where it is not."""

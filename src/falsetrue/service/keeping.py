@@ -14,6 +14,7 @@ from starlette.types import Scope
 from falsetrue.bundle.manifest import Manifest
 from falsetrue.errors import DatabaseUnavailableError, NotReadyError
 from falsetrue.jobs.recording import Told
+from falsetrue.journal.auditing import Slice
 from falsetrue.journal.identifiers import Identifiers
 from falsetrue.journal.records import Entry, StoredAnswer, Writing
 from falsetrue.service.facts import RequestFacts, facts_of
@@ -65,12 +66,14 @@ class Keeping:
         secret: bytes,
         answer_hours: int,
         store_text: bool,
+        audit: Slice | None = None,
         on_kept: Callable[[tuple[Entry, ...]], object],
     ) -> None:
         self.journaling = journaling
         self._secret = secret  #: keys the hashes of idempotency keys and bodies
         self._answer_hours = answer_hours
         self._store_text = store_text
+        self._audit = audit  #: ``None``: nothing is drawn for people to label
         self._on_kept = on_kept
         self._identifiers = Identifiers()
         self._in_flight: set[bytes] = set()
@@ -145,6 +148,8 @@ class Keeping:
         kept = await self.journaling.keep(writing)
         if kept.earlier is None:
             self._on_kept(writing.entries)
+            if self._audit is not None:
+                self._audit.note(writing.entries)
         return kept
 
     # --- idempotency keys ----------------------------------------------------------------------------
@@ -178,17 +183,21 @@ class Keeping:
         """An entry for each text, with an identifier; none where nothing is kept.
 
         ``items`` are the caller's identifier, title and text of each. The text itself is kept where the caller says
-        so by ``store``, or says nothing and the operator wants it.
+        so by ``store``, or says nothing and the operator wants it; where it is drawn for people to label, unless the
+        caller forbids it.
         """
         if self.journaling is None:
             return ()
         facts, now = facts_of(about.scope), datetime.now(UTC)
         latency = perf_counter() - facts.started
         with_text = self._store_text if store is None else store
-        return tuple(
+        entries = tuple(
             _entry(about, each, item, (self._identifiers.new(), now, latency, facts), with_text=with_text)
             for each, item in zip(told, items, strict=True)
         )
+        if self._audit is None:
+            return entries
+        return self._audit.mark(entries, [(title, text) for _, title, text in items], refused=store is False)
 
 
 def _entry(

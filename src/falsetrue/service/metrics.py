@@ -6,7 +6,7 @@
 import mmap
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -154,6 +154,58 @@ DATABASE_UP = Family(
     help="1 while every process reaches the database.",
     merge=Merge.SMALLEST,
 )
+ALARMS = Family(
+    name="falsetrue_alarms_open",
+    kind=Kind.GAUGE,
+    help="Alarms that have not ended.",
+    labels=("severity", "acknowledged"),
+    largest=10,
+    merge=Merge.LARGEST,
+)
+FINDINGS = Family(
+    name="falsetrue_monitor_findings",
+    kind=Kind.GAUGE,
+    help="What the last look found, by watch and what it says.",
+    labels=("watch", "state"),
+    largest=200,
+    merge=Merge.LARGEST,
+)
+BUDGET_SPENT = Family(
+    name="falsetrue_monitor_budget_spent_ratio",
+    kind=Kind.GAUGE,
+    help="Share spent of the false alarms that are allowed: critical ones of the year, warnings of the month.",
+    labels=("severity",),
+    largest=5,
+    merge=Merge.LARGEST,
+)
+LAST_LOOK = Family(
+    name="falsetrue_monitor_look_timestamp_seconds",
+    kind=Kind.GAUGE,
+    help="When the last look was made, since 1970.",
+    merge=Merge.LARGEST,
+)
+LAST_DAY = Family(
+    name="falsetrue_monitor_day_timestamp_seconds",
+    kind=Kind.GAUGE,
+    help="When the last day that was looked at ended, since 1970.",
+    merge=Merge.LARGEST,
+)
+AUDIT_ITEMS = Family(
+    name="falsetrue_audit_items",
+    kind=Kind.GAUGE,
+    help="Predictions drawn at random for a label by people, of the days whose texts are kept.",
+    labels=("state",),
+    largest=5,
+    merge=Merge.LARGEST,
+)
+DELIVERIES = Family(
+    name="falsetrue_webhook_deliveries",
+    kind=Kind.GAUGE,
+    help="Messages of alarms to others, of the last 30 days.",
+    labels=("state",),
+    largest=5,
+    merge=Merge.LARGEST,
+)
 WAITING_REQUESTS = Family(
     name="falsetrue_waiting_requests", kind=Kind.GAUGE, help="Requests that are being answered or wait for that."
 )
@@ -216,6 +268,13 @@ FAMILIES = (
     JOURNAL_LAG,
     JOURNAL_WAITING,
     JOURNAL_SPOOLED,
+    ALARMS,
+    FINDINGS,
+    BUDGET_SPENT,
+    LAST_LOOK,
+    LAST_DAY,
+    AUDIT_ITEMS,
+    DELIVERIES,
 )
 _BY_NAME = {family.name: family for family in FAMILIES}
 _MERGING: dict[Merge, Callable[[tuple[float, float]], float]] = {
@@ -365,6 +424,16 @@ class Metrics:
     def database(self, *, is_up: bool) -> None:
         """Whether the database can be reached."""
         self._set(DATABASE_UP, is_up)
+
+    # --- monitoring --------------------------------------------------------------------------------
+
+    def publish(self, family: Family, values: Mapping[tuple[str, ...], float]) -> None:
+        """All series of a gauge that the database has; those that it had before and has no more are 0."""
+        before = {name[1:] for name in self._known if name[0] == family.name}
+        for labels in before - values.keys():
+            self._set(family, 0, *labels)
+        for labels, value in values.items():
+            self._set(family, value, *labels)
 
     # --- where numbers stand -----------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from falsetrue.service.highlighting import Highlights, highlight
 from falsetrue.service.keeping import About
 from falsetrue.service.language import Notice, examples, language_of, mark
 from falsetrue.service.model_page import model_page
+from falsetrue.service.monitor_page import add_monitor
 from falsetrue.service.operations import add_operations
 from falsetrue.service.problem_pages import ProblemPages
 from falsetrue.service.sign_in_page import add_sign_in
@@ -42,7 +43,7 @@ LARGEST_LINKED = 1_000_000
 #: Sent along by the page's script, which can take a page and a file in one answer; and the answer's header that
 #: says where in it the page ends.
 _SCRIPT_FIELD, _PAGE_LENGTH = "script", "x-page-length"
-_PATHS = ("/", "/upload", "/docs", "/model", "/ops", "/sign-in", "/sign-out")
+_PATHS = ("/", "/upload", "/docs", "/model", "/ops", "/monitor", "/sign-in", "/sign-out")
 #: Here problems are JSON, whoever asks.
 _FOR_MACHINES = ("/falsetrue", "/v1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static")
 
@@ -107,6 +108,7 @@ def add_page(app: FastAPI, core: Core, status: Mapping[str, int]) -> None:
     add_documentation(app, views)
     add_sign_in(app, views, sessions)
     add_operations(app, views, core)
+    add_monitor(app, views, sessions, core)
     app.add_middleware(ProblemPages, render=page.show_problem, for_people=_for_people)
 
 
@@ -123,7 +125,8 @@ def _keeps(core: Core) -> Keeps:
     """What is kept of a text that is checked here."""
     if core.journaling is None:
         return Keeps.NOTHING
-    return Keeps.TEXTS if core.settings.store_text else Keeps.ANSWERS
+    # Of an audit slice nobody knows beforehand which texts it will be.
+    return Keeps.TEXTS if core.settings.store_text or core.settings.audit == "on" else Keeps.ANSWERS
 
 
 class _Page:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 #: Bytes of a slot's region; pages that nothing was written to take no memory.
-REGION_BYTES = 1024 * 1024
+REGION_BYTES = 2 * 1024 * 1024
 _WORD = 8
 _REGION = REGION_BYTES // _WORD
 #: Words of a region before its first entry: process id of its owner, and where its entries end.

@@ -36,7 +36,7 @@ FORM_COOKIE, SECURE_FORM_COOKIE = "falsetrue_sign_in", "__Host-falsetrue_sign_in
 #: What of a form carries its token.
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field
 #: Where somebody may be led who has signed in.
-_LEADS_TO = frozenset({"/", "/upload", "/model", "/ops", "/docs"})
+_LEADS_TO = frozenset({"/", "/upload", "/model", "/ops", "/monitor", "/docs"})
 _NONCE = re.compile(r"[0-9a-f]{32}")
 _FOUND = "falsetrue.signed_in"
 

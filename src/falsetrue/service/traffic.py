@@ -13,8 +13,8 @@ Numbers: TypeAlias = Mapping[str, Mapping[tuple[str, ...], Sequence[float]]]
 
 #: Minutes that are remembered.
 MINUTES = 60
-#: What is asked by machines that look after the service, and by the operator's view itself.
-_NOT_TRAFFIC = frozenset({"/healthz", "/readyz", "/metrics", "/ops", "/static/{digest}/{name:path}"})
+#: What is asked by machines that look after the service, and by the operator's views themselves.
+_NOT_TRAFFIC = frozenset({"/healthz", "/readyz", "/metrics", "/ops", "/monitor", "/static/{digest}/{name:path}"})
 _SECONDS = 60.0
 _REFUSED, _FAILED = 400, 500  # statuses from which on a request is
 

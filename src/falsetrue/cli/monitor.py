@@ -1,0 +1,502 @@
+"""``falsetrue monitor``."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from falsetrue.cli import monitor_audit, monitor_webhook
+from falsetrue.cli.exit_codes import CRITICAL, WARNING
+from falsetrue.cli.journal import Since, parse_moment
+from falsetrue.cli.options import AsJson, Date, Label, Model, PolicyName, Replace, Text, Title
+from falsetrue.cli.output import Bar, check_report, print_error, print_json, write_report
+from falsetrue.errors import FalsetrueError, InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from falsetrue.bundle.folder import Bundle
+    from falsetrue.jobs.monitor_look import Journalled
+    from falsetrue.jobs.monitor_subjects import Watched
+    from falsetrue.jobs.rebase import Judge, TextFile
+    from falsetrue.monitor.findings import Alarm, Finding, Report, Severity
+    from falsetrue.monitor.reference import Reference
+    from falsetrue.monitor.store import MonitorStore
+    from falsetrue.settings import Settings
+    from falsetrue.wiring import Storage
+
+app = typer.Typer(help="Whether the model is still right.", no_args_is_help=True, rich_markup_mode=None)
+alarms_app = typer.Typer(
+    help="What was found, and what became of it.", invoke_without_command=True, rich_markup_mode=None
+)
+app.add_typer(alarms_app, name="alarms")
+app.add_typer(monitor_audit.app, name="audit")
+app.add_typer(monitor_webhook.app, name="webhook")
+
+#: Alarms of a list at most.
+_LISTED = 100
+
+Language = Annotated[str, typer.Option("--language", help="Of the report: en or es.")]
+Html = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML page that needs nothing else.")
+]
+Score = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="The file's column with a model's probability, from 0 to 1, that it is real."),
+]
+
+
+@app.command()
+def report(
+    since: Since = "7d",
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Made before; nothing: until now.")] = None,
+    model: Model = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A file of texts instead of the journal: CSV, JSONL or Parquet.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `monitor baseline -o` wrote, instead of the model's own.")
+    ] = None,
+    score: Score = None,
+    policy: PolicyName = None,
+    text: Text = "text",
+    title: Title = None,
+    label: Label = "label",
+    date: Date = None,
+    html: Html = None,
+    language: Language = "en",
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what was said lately, or a file of texts, with the baseline.
+
+    This spends no budget and raises no alarm. The exit code is 0 where nothing was found, 10 for a warning, 20 for
+    something critical.
+    """
+    _check_language(language)
+    check_report(html, replace=replace)
+    with _needs_scipy(), Bar(quiet=as_json) as bar:
+        bar.phase("reading", unit="texts")
+        if data is not None:
+            from falsetrue.jobs.rebase import TextFile
+            from falsetrue.news.labelled import Columns
+
+            columns = Columns(text=text, title=title, label=label, date=date)
+            made = _report_file(TextFile(path=data, columns=columns, score=score), model, baseline, policy, bar)
+        elif score is not None or baseline is not None:
+            raise InputError("--score and --baseline are for a file: name it with --data")
+        else:
+            made = _report_journal(model, _moment("--since", since), _moment("--until", until), bar)
+    _tell(made, html, language, as_json=as_json)
+    _exit(made)
+
+
+@app.command()
+def watch(
+    every: Annotated[str, typer.Option(metavar="TIME", help="How often to see whether a look is due, as 1h.")] = "1h",
+    once: Annotated[bool, typer.Option("--once", help="Make the looks that are due, and end.")] = False,
+    model: Model = None,
+    language: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Look at each day of the journal once it has ended, and raise alarms.
+
+    Days that nobody looked at are made up for, one by one. One process does this for all that use the database. With
+    --once the exit code is 0 where nothing was found, 10 for a warning, 20 for something critical; an alarm that is
+    still open counts.
+    """
+    from falsetrue.access.keys import parse_time
+
+    _check_language(language)
+    pause = parse_time(every)
+    if pause < timedelta(minutes=1):
+        raise InputError(f"--every {every}: is more often than once a minute; days end once a day")
+    ended = threading.Event()
+    if not once:
+        signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    with _needs_scipy():
+        worst = _look(model, language, as_json=as_json)
+        next_message = monitor_webhook.deliver_due(ended.is_set)
+        if once:
+            _exit_with(worst)
+            return
+        next_look = datetime.now(UTC) + pause
+        while not ended.wait(_seconds_until(min(next_look, next_message or next_look))):
+            try:
+                if datetime.now(UTC) >= next_look:
+                    next_look = datetime.now(UTC) + pause
+                    _look(model, language, as_json=as_json)
+                next_message = monitor_webhook.deliver_due(ended.is_set)
+            except FalsetrueError as error:  # as while the database is away
+                next_message = None
+                print_error(f"falsetrue: {error}; trying again within {every}")
+
+
+def _seconds_until(moment: datetime) -> float:
+    return max(1.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+@app.command()
+def baseline(
+    given: Annotated[
+        list[str], typer.Argument(metavar="[MODEL] FILE", help="The model; and labelled texts: CSV, JSONL or Parquet.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write it there, for reports of files; else it is kept."),
+    ] = None,
+    score: Score = None,
+    policy: PolicyName = None,
+    text: Text = "text",
+    title: Title = None,
+    label: Label = "label",
+    date: Date = None,
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a baseline of labelled texts of your own, which traffic is compared with from now on.
+
+    With --score, of any model whose probabilities a column has; it is then written to a file.
+    """
+    from falsetrue.news.labelled import Columns
+
+    if len(given) > 2 or (score is not None and len(given) > 1):  # noqa: PLR2004 - a model and a file
+        raise InputError("name a model and one file of labelled texts; with --score only the file")
+    if score is not None and output is None:
+        raise InputError("a baseline of scores in a file belongs to no model here: say with -o where to write it")
+    if output is not None and output.exists() and not replace:
+        raise InputError(f"{output}: exists already; choose another name, or say --replace")
+    with _needs_scipy():
+        from falsetrue.jobs.rebase import TextFile
+
+        file = TextFile(path=given[-1], columns=Columns(text=text, title=title, label=label, date=date), score=score)
+        made = _rebase(file, given[0] if len(given) > 1 else None, policy, output)
+    where = str(output or "kept in the database")
+    labels = made.all.outcomes.texts
+    if as_json:
+        print_json({"baseline": where, "model": made.model_version or None, "texts": made.texts, "labels": labels})
+    else:
+        typer.echo(f"{where}: a baseline of {made.texts:,} texts, {labels:,} of them with a label")
+
+
+# --- alarms ------------------------------------------------------------------------------------------------
+
+
+@alarms_app.callback()
+def _alarms(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_alarms()
+
+
+@alarms_app.command("list")
+def list_alarms(
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
+    language: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """List alarms, the newest first."""
+    _check_language(language)
+    with _opened() as (storage, settings):
+        found = [each for each in _store(storage, settings).alarms(limit=_LISTED) if not (only_open and each.ended_at)]
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo("\n".join(_alarm_line(each, language) for each in found) or "no alarms")
+
+
+@alarms_app.command()
+def show(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
+    language: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Show an alarm, what it means, and what became of it."""
+    from falsetrue.report.watch_words import explain
+
+    _check_language(language)
+    with _opened() as (storage, settings):
+        store = _store(storage, settings)
+        alarm = store.alarm(identifier)
+        events = store.events(alarm.id)
+    if as_json:
+        print_json({"alarm": alarm, "events": events})
+        return
+    words = explain(alarm.finding, language, model=f"MODEL@{alarm.model_version}")
+    typer.echo(f"{_alarm_line(alarm, language)}\n  {words.now}\n  {words.not_so}")
+    for advice in words.advice:
+        typer.echo(f"  - {advice.name}: {advice.command or advice.how}")
+    for event in events:
+        note = f": {event.note}" if event.note else ""
+        typer.echo(f"  {event.at:%Y-%m-%d %H:%M} UTC {event.what} by {event.by}{note}")
+
+
+@alarms_app.command()
+def acknowledge(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
+    by: Annotated[str, typer.Option(metavar="WHO", help="Who has seen it.")],
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="What is to be remembered of it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that somebody has seen an alarm. One by a detector ends with that, and the detector begins anew."""
+    with _opened() as (storage, settings):
+        alarm = _store(storage, settings).acknowledge(identifier, by=by, note=note, now=datetime.now(UTC))
+    if as_json:
+        print_json(alarm)
+    else:
+        typer.echo(f"{alarm.id}: acknowledged by {alarm.acknowledged_by}{'; ended' if alarm.ended_at else ''}")
+
+
+def _alarm_line(alarm: "Alarm", language: str) -> str:
+    from falsetrue.report.watch_words import severity_in_words, subject_in_words, watch_in_words
+
+    state = f"ended {alarm.ended_at:%Y-%m-%d}" if alarm.ended_at else f"open, seen {alarm.last_seen_at:%Y-%m-%d}"
+    seen = f"; acknowledged by {alarm.acknowledged_by}" if alarm.acknowledged_by else ""
+    watch = watch_in_words(alarm.watch, language, alarm.kind)
+    whose = subject_in_words(alarm.subject, language)
+    severity = severity_in_words(alarm.severity, language)
+    return f"{alarm.id}  {severity}: {watch} ({whose}); since {alarm.raised_at:%Y-%m-%d}; {state}{seen}"
+
+
+# --- the work ------------------------------------------------------------------------------------------------
+
+
+def _report_journal(model: str | None, since: datetime | None, until: datetime | None, bar: Bar) -> "Report":
+    from falsetrue.jobs.monitor import report_journal
+
+    now = datetime.now(UTC)
+    with _opened() as (storage, settings):
+        journal, watched = _journalled(storage, settings, model)
+        begin, end = since or now - timedelta(days=7), until or now
+        if begin >= end:
+            raise InputError(f"--since {begin:%Y-%m-%d %H:%M} is not before --until {end:%Y-%m-%d %H:%M}")
+        return report_journal(journal, watched, begin, end, now=now, progress=bar.at)
+
+
+def _report_file(
+    file: "TextFile", model: str | None, baseline_file: Path | None, policy: str | None, bar: Bar
+) -> "Report":
+    from dataclasses import replace
+
+    from falsetrue.jobs.monitor import report_file, watched_model, watched_scores
+    from falsetrue.settings import load_settings
+
+    settings = load_settings()
+    given = None if baseline_file is None else _read_reference(baseline_file)
+    if file.score is not None:
+        if given is None or model is not None:
+            raise InputError("--score needs the --baseline that its scores are compared with, and no --model")
+        judge, watched = None, watched_scores(given)
+    else:
+        watched = watched_model(_open_bundle(settings, model))
+        judge = _judge(settings, model, policy)
+        watched = watched if given is None else replace(watched, reference=given, notes=())
+    salt = watched.reference.salt or _secret_salt(settings)
+    return report_file(file, judge, watched, salt=salt, now=datetime.now(UTC), progress=bar.at)
+
+
+def _rebase(file: "TextFile", model: str | None, policy: str | None, output: Path | None) -> "Reference":
+    from falsetrue.jobs.rebase import rebase
+    from falsetrue.monitor.reference import PUBLIC_SALT
+    from falsetrue.settings import load_settings
+
+    now, settings = datetime.now(UTC), load_settings()
+    judge = None if file.score is not None else _judge(settings, model, policy)
+    if output is not None:
+        reference = rebase(file, judge, salt=PUBLIC_SALT, is_secret=False, now=now)
+        try:
+            output.write_bytes(reference.to_bytes())
+        except OSError as error:
+            raise InputError(f"{output}: cannot be written ({error.strerror})") from error
+        return reference
+    with _opened() as (storage, settings):
+        reference = rebase(file, judge, salt=storage.secret.key("sketch"), is_secret=True, now=now)
+        _store(storage, settings).add_reference(reference.model_version, reference.name, reference.to_bytes(), now)
+    return reference
+
+
+def _look(model: str | None, language: str, *, as_json: bool) -> "Severity | None":
+    """Make the looks that are due; the severity of the gravest alarm that is open then."""
+    from falsetrue.jobs.monitor_look import look
+    from falsetrue.monitor.findings import Severity
+
+    with _opened() as (storage, settings), Bar(quiet=as_json) as bar:
+        journal, watched = _journalled(storage, settings, model)
+        bar.phase("looking", unit="days")
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        reports = look(
+            journal, watched, lambda: datetime.now(UTC), holder=holder, progress=lambda done, _: bar.at(done)
+        )
+        journal.audit.forget(datetime.now(UTC), timedelta(days=settings.audit_days))
+        still = {each.alarm.severity for each in journal.store.open_alarms()}
+    for each in reports:
+        _tell(each, None, language, as_json=as_json)
+    if not reports and not as_json:
+        print_error("falsetrue: no day has ended that was not looked at")
+    return Severity.CRITICAL if Severity.CRITICAL in still else Severity.WARNING if still else None
+
+
+def _journalled(storage: "Storage", settings: "Settings", model: str | None) -> "tuple[Journalled, Watched]":
+    from falsetrue.jobs.monitor import watched_model
+    from falsetrue.jobs.monitor_look import Journalled
+
+    store = _store(storage, settings)
+    journal = Journalled(
+        engine=storage.engine(),
+        store=store,
+        audit=storage.audit_items(),
+        audited=settings.audit == "on",
+        audit_daily=settings.audit_daily,
+    )
+    return journal, watched_model(_open_bundle(settings, model), store)
+
+
+def _open_bundle(settings: "Settings", model: str | None) -> "Bundle":
+    from falsetrue.bundle.folder import open_bundle
+    from falsetrue.bundle.manifest import BASELINE, REFERENCE
+    from falsetrue.registry.folder import find_model
+
+    return open_bundle(find_model(model or settings.model, settings.models_folder), keep=(BASELINE, REFERENCE))
+
+
+def _judge(settings: "Settings", model: str | None, policy: str | None) -> "Judge":
+    from falsetrue.jobs.rebase import Judge
+    from falsetrue.wiring import load_classifier
+
+    classifier = load_classifier(settings, model)
+    return Judge(classifier=classifier, policy=classifier.policies.find(policy))
+
+
+def _read_reference(file: Path) -> "Reference":
+    from falsetrue.monitor.reference import Reference
+
+    try:
+        return Reference.from_bytes(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+
+
+def _secret_salt(settings: "Settings") -> bytes:
+    """Of the sketches in the journal."""
+    from falsetrue.database.secret import load_secret
+
+    return load_secret(settings.secret, settings.state_folder).key("sketch")
+
+
+def _store(storage: "Storage", settings: "Settings") -> "MonitorStore":
+    from falsetrue.monitor.store import MonitorStore
+
+    return MonitorStore(storage.engine(), tells=settings.webhook_url is not None)
+
+
+@contextmanager
+def _opened() -> "Iterator[tuple[Storage, Settings]]":
+    """The database that is set; raises :class:`InputError` where there is none yet."""
+    from falsetrue.settings import load_settings
+    from falsetrue.wiring import open_storage, sqlite_file
+
+    settings = load_settings()
+    file = sqlite_file(settings)
+    if settings.database_url is None and not file.exists():
+        raise InputError(f"{file}: there is no journal yet; name another with FALSETRUE_DATABASE_URL or _STATE_FOLDER")
+    storage = open_storage(settings)
+    try:
+        yield storage, settings
+    finally:
+        storage.close()
+
+
+@contextmanager
+def _needs_scipy() -> "Iterator[None]":
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("falsetrue"):
+            raise
+        raise MissingExtraError("`falsetrue monitor`", "monitor") from error
+
+
+def _moment(option: str, written: str | None) -> datetime | None:
+    return parse_moment(option, written)
+
+
+def _check_language(language: str) -> None:
+    if language not in ("en", "es"):
+        raise InputError(f"--language {language[:20]!r} is neither en nor es")
+
+
+# --- telling -----------------------------------------------------------------------------------------------
+
+
+def _tell(made: "Report", html: Path | None, language: str, *, as_json: bool) -> None:
+    if html is not None:
+        from falsetrue.report.monitoring import monitoring_page
+
+        write_report(html, monitoring_page(made, language))
+    if as_json:
+        print_json(msgspec.to_builtins(made))
+    else:
+        typer.echo("\n".join(_describe(made, language)))
+
+
+def _describe(made: "Report", language: str) -> Iterator[str]:
+    """What matters first; then what changed; then how much was looked at."""
+    from falsetrue.monitor.findings import State
+    from falsetrue.report.watch_words import budget_in_words, gravest_first, headline, model_of, note_in_words
+
+    top = headline(made, language)
+    yield f"{model_of(made)}  {made.since:%Y-%m-%d %H:%M} to {made.until:%Y-%m-%d %H:%M} UTC  {made.texts:,}"
+    yield top.title
+    yield f"  {top.text}"
+    changed = [each for each in gravest_first(made.findings) if each.state is State.DRIFT]
+    if changed:
+        yield ""
+        yield from _table([_cells(each, made, language) for each in changed])
+    counts = {state: sum(each.state is state for each in made.findings) for state in State}
+    yield ""
+    yield "  ".join(f"{state.value.replace('_', ' ')}: {number}" for state, number in counts.items())
+    for budget in made.budgets:
+        yield ": ".join(budget_in_words(budget, language))
+    for note in made.notes:
+        yield f"* {note_in_words(note, language)}"
+
+
+def _cells(finding: "Finding", made: "Report", language: str) -> list[str]:
+    from falsetrue.report.watch_words import explain, model_of
+
+    words = explain(finding, language, model=model_of(made))
+    todo = words.advice[0] if words.advice else None
+    advice = "" if todo is None else todo.command or todo.name
+    return [
+        words.severity,
+        words.name,
+        words.subject,
+        f"{words.baseline} → {words.current}",
+        words.strength,
+        words.by,
+        advice,
+    ]
+
+
+def _table(rows: list[list[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _exit(made: "Report") -> None:
+    from falsetrue.monitor.alarms import gravest
+
+    _exit_with(gravest(made.findings))
+
+
+def _exit_with(worst: "Severity | None") -> None:
+    if worst is not None:
+        raise typer.Exit(CRITICAL if worst.value == "critical" else WARNING)

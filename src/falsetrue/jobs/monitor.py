@@ -1,0 +1,331 @@
+"""Reports on the spot, of a journal or of a file: they test what is asked for, spend no budget and raise no alarm."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+import msgspec
+import numpy as np
+from scipy.stats import binom
+
+from falsetrue.bundle.folder import Bundle
+from falsetrue.bundle.manifest import REFERENCE
+from falsetrue.jobs.monitor_detectors import findings_of, restarted, streams_of
+from falsetrue.jobs.monitor_labels import by_audit
+from falsetrue.jobs.monitor_look import (
+    Journalled,
+    Standing,
+    audit_of,
+    begin_of,
+    budgets,
+    day_of,
+    notes_of,
+    observed,
+)
+from falsetrue.jobs.monitor_subjects import ALL, MOST_KEYS, Watched, count, examine_all, without_features
+from falsetrue.jobs.rebase import Judge, TextFile, read_observations, reference_of_bundle
+from falsetrue.journal.columns import count_days, largest_keys
+from falsetrue.journal.records import Filters
+from falsetrue.model.decision import EVEN
+from falsetrue.model.metrics import proportion
+from falsetrue.monitor.alarms import ALPHA_LOOK
+from falsetrue.monitor.findings import (
+    Estimate,
+    Finding,
+    Kind,
+    Marker,
+    Remedy,
+    Report,
+    Severity,
+    State,
+    Subject,
+)
+from falsetrue.monitor.observations import Observations
+from falsetrue.monitor.profile import Profile
+from falsetrue.monitor.reference import LEAST, SCORE_EDGES, ErrorRate, Outcomes, Reference, score_counts
+from falsetrue.monitor.store import MonitorStore
+
+#: Fewer labels say nothing of harm.
+LEAST_LABELS: Final = 50
+#: Texts of the journal before those of a report that these are compared with, where nothing better is there.
+BEFORE: Final = 2000
+#: Told how many texts are read.
+Progress = Callable[[int], object]
+
+
+def watched_model(bundle: Bundle, store: MonitorStore | None = None) -> Watched:
+    """A model and its baseline: the team's own where there is one, else the one that came with it.
+
+    ``bundle`` was opened with its baselines kept. Raises :class:`InputError` or :class:`BundleError` where a
+    baseline cannot be read.
+    """
+    manifest = bundle.manifest
+    own = None if store is None else store.reference(manifest.version)
+    reference = reference_of_bundle(bundle) if own is None else Reference.from_bytes(own)
+    notes = ["baseline_has_no_profile"] if own is None and REFERENCE not in manifest.files else []
+    if own is None and store is not None:
+        notes.append("baseline_is_own_first_texts")
+    return Watched(
+        name=manifest.name,
+        version=manifest.version,
+        languages=tuple(manifest.languages),
+        trained_prevalence=manifest.trained_prevalence,
+        reference=reference,
+        comparable=None if own is None or reference.salt is not None else reference.all.profile,
+        notes=tuple(notes),
+    )
+
+
+def watched_scores(reference: Reference) -> Watched:
+    """Another model's scores, and the baseline that was made of them."""
+    return Watched(
+        name=reference.model_name or reference.name,
+        version=reference.model_version,
+        languages=tuple(reference.languages),
+        trained_prevalence=EVEN,
+        reference=reference,
+        comparable=None,
+    )
+
+
+@dataclass(kw_only=True)
+class _Counted:
+    """Batches as they go by."""
+
+    progress: Progress | None
+    texts: int = 0
+    days: dict[date, Profile]
+    outcomes: dict[Subject, Outcomes]
+    languages: Sequence[str]
+
+    def through(self, batches: Iterable[Observations]) -> Iterator[Observations]:
+        """The same batches, counted by day, and what labels say of them."""
+        for batch in batches:
+            self.texts += len(batch)
+            bare, days = without_features(batch), batch.seconds // 86_400
+            for day in np.unique(days).tolist():
+                self._add(day, bare.where(days == day))
+            if batch.truth is not None:
+                self._judge(ALL, bare)
+                for language in self.languages:
+                    self._judge(Subject(language=language), bare.where(bare.languages == language))
+            if self.progress is not None:
+                self.progress(self.texts)
+            yield batch
+
+    def _add(self, number: float, batch: Observations) -> None:
+        day = date(1970, 1, 1) + timedelta(days=int(number))
+        profile = Profile.of(batch, sample=0)
+        self.days[day] = self.days[day].merged(profile) if day in self.days else profile
+
+    def _judge(self, subject: Subject, batch: Observations) -> None:
+        found = Outcomes.of(batch)
+        self.outcomes[subject] = self.outcomes[subject].merged(found) if subject in self.outcomes else found
+
+
+def _counted(progress: Progress | None, watched: Watched) -> _Counted:
+    return _Counted(progress=progress, days={}, outcomes={}, languages=watched.languages)
+
+
+# --- of a journal ----------------------------------------------------------------------------------------
+
+
+def report_journal(
+    journal: Journalled,
+    watched: Watched,
+    since: datetime,
+    until: datetime,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+) -> Report:
+    """What the journal has of one version of a model, from ``since`` on and before ``until``.
+
+    Labels are told of as the looks have them. Raises :class:`DatabaseError`.
+    """
+    every = Filters(since=since, until=until)
+    filters = replace(every, model_version=watched.version)
+    counted = _counted(progress, watched)
+    keys = largest_keys(journal.engine, filters, MOST_KEYS)
+    profiles = count(counted.through(observed(journal.engine, filters, watched)), watched.languages, keys)
+    comparable = watched.comparable or _comparable(journal, watched, since)
+    seed = since.date().toordinal()
+    tested, estimates = examine_all(profiles, replace(watched, comparable=comparable), seed=seed, alpha=ALPHA_LOOK)
+    _, content = journal.store.state(watched.version)
+    standing = Standing() if content is None else msgspec.json.decode(content, type=Standing)
+    open_alarms = {(each.alarm.watch, each.alarm.subject) for each in journal.store.open_alarms()}
+    wanted = streams_of(watched.languages, watched.reference)
+    streams = restarted(standing.streams, wanted, open_alarms, daily=journal.audit_daily)
+    detected = findings_of(streams, wanted, watched.reference, audited=journal.audited)
+    notes = notes_of(journal, watched)
+    return msgspec.structs.replace(
+        _report(watched, profiles.get(ALL, Profile.empty()), counted.days, now=now, since=since, until=until),
+        findings=(*tested, *detected),
+        estimates=(*by_audit(journal.store, watched, profiles, since.date(), until.date()), *estimates),
+        budgets=budgets(standing, now.date()),
+        markers=_markers(journal, every),
+        audit=audit_of(journal, now),
+        notes=notes if comparable is not None else (*notes, "no_topics"),
+    )
+
+
+def _comparable(journal: Journalled, watched: Watched, since: datetime) -> Profile | None:
+    """The first texts that were answered here, as the looks keep them; else the first before the report's."""
+    kept = journal.store.first_texts(watched.version)
+    if kept is not None:
+        return Profile.from_bytes(kept)
+    profile = Profile.empty()
+    for batch in observed(journal.engine, Filters(until=since, model_version=watched.version), watched):
+        profile = profile.merged(count([batch], (), ())[ALL])
+        if profile.sketched >= BEFORE:
+            break
+    return profile if profile.sketched >= LEAST else None
+
+
+def _markers(journal: Journalled, filters: Filters) -> tuple[Marker, ...]:
+    first: dict[str, date] = {}
+    for each in count_days(journal.engine, filters):
+        first.setdefault(each.model_version, each.day)
+    return tuple(Marker(day=day, version=version) for version, day in first.items())
+
+
+# --- of a file ------------------------------------------------------------------------------------------
+
+
+def report_file(
+    file: TextFile,
+    judge: Judge | None,
+    watched: Watched,
+    *,
+    salt: bytes,
+    now: datetime,
+    progress: Progress | None = None,
+) -> Report:
+    """What a file of texts has, scored by a model or by a column of its own; its labels count where it has some.
+
+    ``salt`` is that of the baseline's sketches. Raises :class:`InputError` where the file cannot be used.
+    """
+    counted = _counted(progress, watched)
+    batches = read_observations(file, judge, salt=salt, now=now)
+    profiles = count(counted.through(batches), watched.languages, ())
+    comparable = watched.reference.all.profile
+    harmed = [
+        finding
+        for subject, outcomes in counted.outcomes.items()
+        if (finding := harm_of(outcomes, watched.reference, subject)) is not None
+    ]
+    tested, estimates = examine_all(
+        profiles, replace(watched, comparable=comparable), seed=0, alpha=ALPHA_LOOK, others=harmed
+    )
+    days = sorted(counted.days)
+    labelled = counted.outcomes[ALL].texts if ALL in counted.outcomes else 0
+    notes = ["file_has_no_audit", "cbpe_is_blind_to_concept_drift", "bbse_assumes_label_shift", *watched.notes]
+    return msgspec.structs.replace(
+        _report(
+            watched,
+            profiles.get(ALL, Profile.empty()),
+            counted.days,
+            now=now,
+            since=begin_of(days[0]) if days else now,
+            until=begin_of(days[-1] + timedelta(days=1)) if days else now,
+        ),
+        findings=tuple(tested),
+        estimates=(
+            *(each for subject, own in counted.outcomes.items() for each in by_labels(own, watched, subject)),
+            *estimates,
+        ),
+        notes=tuple(notes) if labelled else (*notes, "no_labels_in_file"),
+    )
+
+
+def harm_of(outcomes: Outcomes, reference: Reference, subject: Subject) -> Finding | None:
+    """Whether labels of a file have more errors than the baseline's upper bound: a binomial test, one-sided.
+
+    ``None`` where there are no labels on either side.
+    """
+    usual = reference.usual(subject.language)
+    if usual is None or not outcomes.texts:
+        return None
+    is_decided = bool(usual.outcomes.decided.texts)
+    before, now = (_rate(each, is_decided=is_decided) for each in (usual.outcomes, outcomes))
+    if not before.texts or not now.texts:
+        return None
+    enough = now.texts >= LEAST_LABELS
+    interval = proportion(now.errors, now.texts)
+    return Finding(
+        watch="harm",
+        kind=Kind.HARM,
+        severity=Severity.CRITICAL,
+        subject=subject,
+        state=State.QUIET if enough else State.INSUFFICIENT,
+        texts=now.texts,
+        least=LEAST_LABELS,
+        statistic="errors",
+        value=float(now.errors),
+        effect="share of verdicts",
+        size=now.value - before.value,
+        baseline=before.value,
+        current=now.value,
+        low=interval.low,
+        high=interval.high,
+        p=float(binom.sf(now.errors - 1, now.texts, before.limit)) if enough else None,
+        remedies=(Remedy.RE_THRESHOLD, Remedy.RETRAIN, Remedy.ROLL_BACK),
+    )
+
+
+def _rate(outcomes: Outcomes, *, is_decided: bool) -> ErrorRate:
+    return outcomes.decided if is_decided else outcomes.forced
+
+
+def by_labels(outcomes: Outcomes, watched: Watched, subject: Subject) -> Iterator[Estimate]:
+    """Errors and precision as labels have them, with exact intervals."""
+    usual = watched.reference.usual(subject.language)
+    before = watched.reference.all.outcomes if usual is None else usual.outcomes
+    rates = (
+        ("error", outcomes.decided, before.decided, False),
+        ("error_forced", outcomes.forced, before.forced, False),
+        ("precision_false", outcomes.precision(0), before.precision(0), True),
+        ("precision_real", outcomes.precision(1), before.precision(1), True),
+    )
+    for name, now, then, is_precision in rates:
+        if now.texts:
+            wrong = proportion(now.texts - now.errors if is_precision else now.errors, now.texts)
+            was = 1 - then.value if is_precision else then.value
+            yield Estimate(
+                name=name,
+                method="Clopper-Pearson",
+                subject=subject,
+                value=wrong.value,
+                low=wrong.low,
+                high=wrong.high,
+                labels=now.texts,
+                texts=now.texts,
+                baseline=was if then.texts else None,
+            )
+
+
+# --- both -----------------------------------------------------------------------------------------------
+
+
+def _report(
+    watched: Watched, profile: Profile, days: dict[date, Profile], *, now: datetime, since: datetime, until: datetime
+) -> Report:
+    """A report without findings."""
+    return Report(
+        made_at=now.astimezone(UTC),
+        model_name=watched.name,
+        model_version=watched.version,
+        baseline=watched.reference.name,
+        baseline_texts=watched.reference.texts,
+        since=since,
+        until=until,
+        texts=profile.texts,
+        findings=(),
+        estimates=(),
+        budgets=(),
+        days=tuple(day_of(day, each, watched) for day, each in sorted(days.items())),
+        score_edges=SCORE_EDGES,
+        score_counts=score_counts(profile),
+        score_baseline=watched.reference.score_shares,
+    )

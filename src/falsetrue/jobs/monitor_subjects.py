@@ -1,0 +1,151 @@
+"""Texts to profiles by subject, and profiles to findings: what a look and a report on the spot have in common."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from falsetrue.features.sketches import Features, read_sketches
+from falsetrue.journal.columns import Columns
+from falsetrue.model.prevalence import adjust
+from falsetrue.monitor.campaigns import Campaigns, find_campaigns
+from falsetrue.monitor.correction import corrected
+from falsetrue.monitor.drift import estimates, examine
+from falsetrue.monitor.findings import Estimate, Finding, Subject
+from falsetrue.monitor.observations import (
+    FALSE,
+    REAL,
+    UNSURE,
+    Observations,
+    no_sketches,
+    priorities_of_ids,
+)
+from falsetrue.monitor.profile import Profile
+from falsetrue.monitor.reference import Reference
+from falsetrue.monitor.topics import find_new_words, find_topic
+
+#: Whose texts are looked at on their own: so many callers, those with the most texts.
+MOST_KEYS: Final = 20
+#: All texts.
+ALL: Final = Subject()
+_LABELS: Final = {"false": FALSE, "real": REAL, "unsure": UNSURE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """A model, and what its traffic is held against."""
+
+    name: str
+    version: str
+    languages: tuple[str, ...]  #: BCP 47, looked at on their own
+    trained_prevalence: float  #: share of false news that ``p_real`` supposes
+    reference: Reference
+    #: Texts whose sketches were made under the same salt as those that are looked at: what topics and new words are
+    #: held against; ``None`` where there are none yet.
+    comparable: Profile | None
+    notes: tuple[str, ...] = ()  #: names of what a reader must know of it
+
+
+Profiles = Mapping[Subject, Profile]
+
+
+def order_of(subject: Subject) -> tuple[str, str]:
+    """All texts first, then keys, then languages."""
+    return subject.language or "", subject.key or ""
+
+
+def observe(columns: Columns, trained_prevalence: float) -> Observations:
+    """Rows of the journal; ``trained_prevalence`` is the share of false news that the model itself supposes."""
+    again = np.flatnonzero(~np.isnan(columns.prevalence))
+    p_real = columns.p_real.copy()
+    p_real[again] = adjust(
+        p_real[again],
+        prevalence=trained_prevalence,
+        trained_prevalence=columns.prevalence[again],  # type: ignore[arg-type]
+    )
+    kept = np.array([content is not None for content in columns.sketches])
+    read = read_sketches([content for content in columns.sketches if content is not None])
+    styles, minhash = no_sketches(len(columns))
+    styles[kept], minhash[kept] = read.styles, read.minhash
+    assert read.features is not None  # noqa: S101 - asked for
+    sizes = np.zeros(len(columns), np.int64)
+    sizes[kept] = np.diff(read.features.begins)
+    begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    return Observations(
+        seconds=columns.seconds,
+        p_real=p_real,
+        labels=np.array([_LABELS.get(label, UNSURE) for label in columns.labels.tolist()], dtype=np.int8),
+        languages=columns.languages,
+        keys=columns.keys,
+        characters=columns.characters,
+        words=columns.words,
+        known_words=columns.known_words,
+        styles=styles,
+        minhash=minhash,
+        features=Features(begins=begins, buckets=read.features.buckets, times=read.features.times),
+        priority=priorities_of_ids(columns.ids),
+    )
+
+
+def count(batches: Iterable[Observations], languages: Sequence[str], keys: Sequence[str]) -> dict[Subject, Profile]:
+    """Profiles of all texts, of each language and of each key; of subjects without texts there is none.
+
+    That of all alone has a sample, and campaigns.
+    """
+    found: dict[Subject, Profile] = {}
+    for batch in batches:
+        campaigns = Campaigns.of(
+            batch.minhash, batch.seconds, keys=batch.keys.tolist(), languages=batch.languages.tolist()
+        )
+        _add(found, ALL, Profile.of(batch, campaigns=campaigns))
+        bare = without_features(batch)
+        for language in languages:
+            _add_some(found, Subject(language=language), bare, bare.languages == language)
+        for key in keys:
+            _add_some(found, Subject(key=key), bare, bare.keys == key)
+    return found
+
+
+def without_features(batch: Observations) -> Observations:
+    """The same, for profiles without a sample: parts of it take less time to make."""
+    return Observations(**{**{name: getattr(batch, name) for name in batch.__dataclass_fields__}, "features": None})
+
+
+def _add(found: dict[Subject, Profile], subject: Subject, profile: Profile) -> None:
+    found[subject] = found[subject].merged(profile) if subject in found else profile
+
+
+def _add_some(found: dict[Subject, Profile], subject: Subject, batch: Observations, wanted: NDArray[np.bool_]) -> None:
+    if np.any(wanted):
+        _add(found, subject, Profile.of(batch.where(wanted), sample=0))
+
+
+def examine_all(
+    profiles: Profiles, watched: Watched, *, seed: int, alpha: float, others: Sequence[Finding] = ()
+) -> tuple[list[Finding], list[Estimate]]:
+    """Every watch that needs no labels, on every subject, and ``others``: one family of tests, of level ``alpha``."""
+    findings: list[Finding] = [*others]
+    estimated: list[Estimate] = []
+    for subject in sorted(profiles, key=order_of):
+        if watched.reference.usual(subject.language) is None:
+            continue  # what is usual of the language is not known
+        profile = profiles[subject]
+        findings += examine(profile, watched.reference, subject)
+        estimated += estimates(profile, watched.reference, subject)
+    if ALL in profiles:
+        findings += _compare(profiles[ALL], watched, seed)
+    return corrected(findings, alpha), estimated
+
+
+def _compare(profile: Profile, watched: Watched, seed: int) -> list[Finding]:
+    """The watches that compare single texts, by their sketches."""
+    findings = []
+    own, now = watched.comparable, profile.sample
+    if own is not None and own.sample is not None and now is not None:
+        findings += [find(own.sample.features, now.features, seed=seed) for find in (find_topic, find_new_words)]
+    usual = own or watched.reference.all.profile  # copies are sought within either, under whichever salt it was made
+    if usual.campaigns is not None and profile.campaigns is not None:
+        findings.append(find_campaigns(usual.campaigns, profile.campaigns, seed=seed))
+    return findings

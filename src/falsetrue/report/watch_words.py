@@ -1,0 +1,405 @@
+"""What every watch, state and remedy is called, and what it means, in words that a media analyst reads.
+
+The words of a language stand in one file, ``templates/watches.LANGUAGE.json``; the command line, reports and the page
+take them from here.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+from falsetrue.features.sketches import STYLES, Unit
+from falsetrue.monitor.findings import Budget, Estimate, Finding, Kind, Remedy, Report, Severity, State, Subject
+from falsetrue.report.page import NOTHING
+
+#: Languages that there are words in; the first is for whoever asks for another.
+LANGUAGES = ("en", "es")
+#: How a report's name of the baseline begins that comes with a model.
+HELD_OUT = "held-out news"
+#: Fewer labels than this tell nothing worth reading of a precision.
+LEAST_LABELS = 100
+#: What each remedy is done with, where a command does it; ``{model}`` is the one that is watched.
+COMMANDS = {
+    Remedy.RE_THRESHOLD: "falsetrue policy fit --model {model} --target precision=0.95 labelled.csv",
+    Remedy.REFIT_CALIBRATOR: "falsetrue train --output models/{name} labelled.csv",
+    Remedy.LABEL: "falsetrue monitor audit next",
+    Remedy.ROLL_BACK: "falsetrue serve --model {name}@VERSION",
+    Remedy.RETRAIN: "falsetrue train --output models/{name} labelled.csv",
+    Remedy.RE_BASE: "falsetrue monitor baseline {model} labelled.parquet",
+}
+#: What goes by labels, and by days, and not by texts.
+_BY_LABELS, _BY_DAYS = (Kind.HARM, Kind.CALIBRATION), ("broken",)
+_STYLE = "style"
+#: A detail of one of several groups of texts.
+_GROUP = re.compile(r"group_(\d+)_(\w+)")
+_GRAVITY = {Severity.CRITICAL: 0, Severity.WARNING: 1}
+_STATES = {State.DRIFT: 0, State.OFF: 1, State.INSUFFICIENT: 2, State.QUIET: 3}
+#: Numbers from here on are shown without decimals, and p-values below that are not told apart.
+_LARGE, _LEAST_P = 100, 0.0001
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+#: What says so is in [0, 1], and shown in percent; so are numbers of style that are shares.
+_SHARE = "share"
+_SHARES_OF_STYLE = {f"{_STYLE}.{name}" for name, unit in STYLES.items() if unit is Unit.SHARE}
+
+
+class _Watch(msgspec.Struct, frozen=True):
+    name: str
+    measures: str
+    means: str  #: of a change
+    not_: str = msgspec.field(name="not")
+    more: str | None = None  #: of a rise, where that means something else
+    less: str | None = None  #: of a fall
+
+    def meaning(self, size: float) -> str:
+        """What a change of a size means."""
+        return (self.more if size > 0 else self.less if size < 0 else None) or self.means
+
+
+class _State(msgspec.Struct, frozen=True):
+    name: str
+    says: str
+
+
+class _Remedy(msgspec.Struct, frozen=True):
+    name: str
+    how: str
+
+
+class _Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    watches: dict[str, _Watch]
+    styles: dict[str, str]
+    kinds: dict[Kind, str]
+    severities: dict[Severity, str]
+    states: dict[State, _State]
+    off: dict[str, str]  #: why a watch has nothing to go by
+    remedies: dict[Remedy, _Remedy]
+    estimates: dict[str, str]
+    methods: dict[str, str]
+    notes: dict[str, str]
+    effects: dict[str, str]  #: of the records' English
+    details: dict[str, str]
+    languages: dict[str, str]
+    phrases: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """One thing to do."""
+
+    name: str
+    how: str
+    command: str | None  #: that does it, where one does
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """A finding in words."""
+
+    name: str  #: of the watch
+    subject: str  #: whose texts
+    severity: str
+    state: str
+    measures: str
+    now: str  #: what it means, with its figures
+    not_so: str  #: what it does not mean
+    advice: tuple[Advice, ...]  #: the best first; none unless something changed
+    baseline: str
+    current: str  #: with its interval
+    change: str
+    unit: str
+    by: str  #: how many texts, or labels
+    strength: str  #: the p-value, or how near the evidence is to an alarm
+    details: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """What matters most of a report."""
+
+    severity: Severity | None  #: ``None``: nothing to do
+    title: str
+    text: str
+    advice: Advice | None  #: the one thing to do first
+
+
+# --- records in words ------------------------------------------------------------------------------
+
+
+def explain(finding: Finding, language: str, *, model: str = "MODEL@VERSION") -> Explained:
+    """A finding in words; ``model`` is ``NAME@VERSION`` for the commands."""
+    words = _watch(finding, language)
+    changed = finding.state is State.DRIFT
+    return Explained(
+        name=words.name,
+        subject=subject_in_words(finding.subject, language),
+        severity=severity_in_words(finding.severity, language),
+        state=_words(language).states[finding.state].name,
+        measures=words.measures,
+        now=" ".join(filter(None, (_says(finding, words, language), _figures(finding, language)))),
+        not_so=words.not_,
+        advice=tuple(advise(each, language, model=model) for each in finding.remedies) if changed else (),
+        baseline=_value(finding.baseline, finding, language),
+        current=_current(finding, language),
+        change=_change(finding, language),
+        unit=_unit(finding, language),
+        by=_amount(finding.texts, finding, language),
+        strength=_strength(finding, language),
+        details=tuple(_detail(name, value, language) for name, value in finding.details.items()),
+    )
+
+
+def watch_in_words(watch: str, language: str, kind: Kind | None = None) -> str:
+    """What a watch is called; of one that has no words, what its kind is."""
+    words = _find(watch, language)
+    if words is not None:
+        return words.name
+    return watch if kind is None else _words(language).kinds[kind]
+
+
+def subject_in_words(subject: Subject, language: str) -> str:
+    """Whose texts."""
+    parts = []
+    if subject.language is not None:
+        named = _words(language).languages.get(subject.language, subject.language)
+        parts.append(say("of_language", language, language=named))
+    if subject.key is not None:
+        parts.append(say("of_key", language, key=subject.key))
+    return ", ".join(parts) or say("all", language)
+
+
+def severity_in_words(severity: Severity, language: str) -> str:
+    """What an alarm of it is called."""
+    return _words(language).severities[severity]
+
+
+def kind_in_words(kind: Kind, language: str) -> str:
+    """What drifts."""
+    return _words(language).kinds[kind]
+
+
+def note_in_words(note: str, language: str) -> str:
+    """What a reader must know; the name itself of a note without words."""
+    return _words(language).notes.get(note, note)
+
+
+def baseline_in_words(baseline: str, language: str) -> str:
+    """Where a report's baseline comes from; the name itself of a file or a journal."""
+    return say("baseline_held_out", language) if baseline.startswith(HELD_OUT) else baseline
+
+
+def estimate_in_words(estimate: Estimate, language: str) -> tuple[str, str]:
+    """What was estimated, and how."""
+    words = _words(language)
+    return (
+        words.estimates.get(estimate.name, estimate.name.replace("_", " ")),
+        words.methods.get(estimate.method, estimate.method),
+    )
+
+
+def advise(remedy: Remedy, language: str, *, model: str = "MODEL@VERSION") -> Advice:
+    """What to do, with the command where one does it."""
+    words, command = _words(language).remedies[remedy], COMMANDS.get(remedy)
+    name = model.partition("@")[0]
+    return Advice(
+        name=words.name, how=words.how, command=None if command is None else command.format(model=model, name=name)
+    )
+
+
+def budget_in_words(budget: Budget, language: str) -> tuple[str, str]:
+    """What is limited, and how much of it is spent: ``0.8 of 5 % this year``."""
+    factor = 100 if budget.severity is Severity.CRITICAL else 1
+    spent, allowed = (format_number(factor * each, language) for each in (budget.spent, budget.allowed))
+    which = f"budget_{budget.severity}"
+    return say(f"{which}_name", language), say(which, language, spent=spent, allowed=allowed)
+
+
+def headline(report: Report, language: str) -> Headline:
+    """What matters most, and the one thing to do first."""
+    changed = [each for each in gravest_first(report.findings) if each.state is State.DRIFT]
+    if not changed:
+        return _calm(report, language)
+    worst = changed[0]
+    model = model_of(report)
+    words = explain(worst, language, model=model)
+    watch = say("of_subject", language, watch=words.name, subject=words.subject)
+    more = say("more_findings", language, count=str(len(changed))) if len(changed) > 1 else ""
+    advice = words.advice[0] if words.advice else None
+    return Headline(
+        severity=worst.severity,
+        title=say("drift_headline", language, severity=words.severity, watch=watch),
+        text=" ".join(filter(None, (words.now, more))),
+        advice=advice,
+    )
+
+
+def _calm(report: Report, language: str) -> Headline:
+    if report.findings and all(each.state in (State.INSUFFICIENT, State.OFF) for each in report.findings):
+        which, text = "insufficient_headline", say("insufficient_headline_text", language)
+    else:
+        which, text = "quiet_headline", say("quiet_headline_text", language)
+    if not any(each.kind is Kind.HARM and each.state is not State.OFF for each in report.findings):
+        text = f"{text} {say('quiet_without_labels', language)}"
+    return Headline(severity=None, title=say(which, language), text=text, advice=None)
+
+
+def gravest_first(findings: Sequence[Finding]) -> list[Finding]:
+    """Changes first, the critical ones before warnings, then as they are."""
+    return sorted(findings, key=lambda each: (_STATES[each.state], _GRAVITY[each.severity]))
+
+
+def model_of(report: Report) -> str:
+    """``NAME@VERSION``, as commands take it."""
+    return f"{report.model_name}@{report.model_version}"
+
+
+def say(phrase: str, language: str, /, **values: str) -> str:
+    """A phrase of reports, with its values in place."""
+    return _words(language).phrases[phrase].format(**values)
+
+
+# --- figures ---------------------------------------------------------------------------------------
+
+
+def format_number(value: float, language: str, digits: int | None = None) -> str:
+    """``1,234``, ``0.8`` or ``0.0021`` as the language writes it.
+
+    ``digits`` are those after the point; without, there are about three in all.
+    """
+    if digits is None:
+        written = f"{value:,.0f}" if abs(value) >= _LARGE or value == round(value) else f"{value:.3g}"
+        if "e" in written:
+            written = f"{value:.1e}"
+    else:
+        written = f"{value:,.{digits}f}"
+    return written.translate(str.maketrans(",.", ".,")) if language == "es" else written
+
+
+def format_share(value: float, language: str) -> str:
+    """``12.3 %``."""
+    return f"{format_number(100 * value, language, 1)}{_NO_BREAK}%"
+
+
+def format_estimate(estimate: Estimate, language: str) -> str:
+    """``12.3 % [10.1 %, 15.0 %]``; all estimates are shares."""
+    value, low, high = (format_share(each, language) for each in (estimate.value, estimate.low, estimate.high))
+    return say("interval", language, value=value, low=low, high=high)
+
+
+def _says(finding: Finding, words: _Watch, language: str) -> str:
+    if finding.state is State.DRIFT:
+        return words.meaning(finding.size or 0.0)
+    if finding.state is State.OFF and finding.watch in _words(language).off:
+        return _words(language).off[finding.watch]
+    have, least = (_amount(count, finding, language) for count in (finding.texts, finding.least))
+    return _words(language).states[finding.state].says.format(have=have, least=least)
+
+
+def _figures(finding: Finding, language: str) -> str:
+    if finding.current is None or finding.state in (State.INSUFFICIENT, State.OFF):
+        return ""
+    current = _current(finding, language)
+    if finding.baseline is None:
+        return say("only_current", language, current=current)
+    baseline, change = _value(finding.baseline, finding, language), _change(finding, language)
+    return say("figures", language, baseline=baseline, current=current, change=change)
+
+
+def _current(finding: Finding, language: str) -> str:
+    value = _value(finding.current, finding, language)
+    if finding.low is None or finding.high is None:
+        return value
+    low, high = _value(finding.low, finding, language), _value(finding.high, finding, language)
+    return say("interval", language, value=value, low=low, high=high)
+
+
+def _value(value: float | None, finding: Finding, language: str) -> str:
+    if value is None:
+        return NOTHING
+    return format_share(value, language) if _is_share(finding) else format_number(value, language)
+
+
+def _change(finding: Finding, language: str) -> str:
+    if finding.size is None:
+        return NOTHING
+    sign = "+" if finding.size > 0 else "\N{MINUS SIGN}" if finding.size < 0 else "±"
+    if _is_share(finding):
+        return say("points", language, change=sign + format_number(100 * abs(finding.size), language, 1))
+    return sign + format_number(abs(finding.size), language)
+
+
+def _is_share(finding: Finding) -> bool:
+    return _SHARE in finding.effect or finding.watch in _SHARES_OF_STYLE
+
+
+def _amount(count: int, finding: Finding, language: str) -> str:
+    which = "labels" if finding.kind in _BY_LABELS else "days" if finding.watch in _BY_DAYS else "texts"
+    return say(which, language, count=format_number(count, language, 0))
+
+
+def _strength(finding: Finding, language: str) -> str:
+    if finding.evidence is not None:
+        return say("evidence", language, evidence=f"{format_number(100 * finding.evidence, language, 0)}{_NO_BREAK}%")
+    if finding.corrected is None:
+        return NOTHING
+    return format_p(finding.corrected, language)
+
+
+def format_p(p: float, language: str) -> str:
+    """``p = 0.012``."""
+    if p < _LEAST_P:
+        return f"p < {format_number(_LEAST_P, language)}"
+    return f"p = {format_number(float(f'{p:.2g}'), language)}"
+
+
+def _detail(name: str, value: str | float, language: str) -> tuple[str, str]:
+    words, group = _words(language), _GROUP.fullmatch(name)
+    if group is not None and f"group_{group[2]}" in words.details:
+        named = words.details[f"group_{group[2]}"].format(number=group[1])
+    else:
+        named = words.details.get(name, name.replace("_", " "))
+    if not isinstance(value, str):
+        return named, format_number(value, language)
+    return named, words.languages.get(value, value) if name == "language" else value
+
+
+def _unit(finding: Finding, language: str) -> str:
+    """What the figures of a finding are."""
+    known = _words(language).effects.get(finding.effect)
+    kind, _, style = finding.effect.partition(" ")
+    if known is not None or kind not in ("mean", "median"):
+        return known or finding.effect
+    return say(f"{kind}_of", language, what=_words(language).styles.get(style, style))
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+
+def _watch(finding: Finding, language: str) -> _Watch:
+    found = _find(finding.watch, language)
+    if found is None:  # of a later version: what is known of its kind
+        kind = _words(language).kinds[finding.kind]
+        says = _words(language).states[State.DRIFT].says
+        return _Watch(name=f"{kind}: {finding.watch}", measures=kind, means=says, not_="")
+    return found
+
+
+def _find(watch: str, language: str) -> _Watch | None:
+    words = _words(language)
+    group, _, style = watch.partition(".")
+    if group != _STYLE:
+        return words.watches.get(watch)
+    named = words.styles.get(style, style)
+    found = words.watches[_STYLE]
+    name, measures = (each.format(style=named) for each in (found.name, found.measures))
+    return msgspec.structs.replace(found, name=name, measures=measures)
+
+
+@cache
+def _words(language: str) -> _Words:
+    known = language if language in LANGUAGES else LANGUAGES[0]
+    file = resources.files("falsetrue.report") / "templates" / f"watches.{known}.json"
+    return msgspec.json.decode(file.read_bytes(), type=_Words)
