@@ -28,6 +28,7 @@ from falsetrue.jobs.rebase import TextFile, rebase
 from falsetrue.journal.audit_items import AuditItems, AuditLabel
 from falsetrue.journal.records import Entry, Writing
 from falsetrue.journal.store import Journal
+from falsetrue.model.decision import Policy
 from falsetrue.monitor.alarms import gravest
 from falsetrue.monitor.findings import Finding, Severity, State, Subject
 from falsetrue.monitor.reference import Reference
@@ -79,6 +80,7 @@ def add_labels(engine: Engine, day: int, count: int, *, wrong: int, language: st
                     p_real=0.9,
                     said="real",
                     drawn_at=after(day),
+                    first_label="false" if rank < wrong else "real",
                     label="false" if rank < wrong else "real",
                     labelled_at=after(day + 1),
                 )
@@ -230,7 +232,7 @@ def test_labels_are_given_to_the_detectors_once(journal: Journalled, watched: Wa
     write(journal.engine, *(entries(day, 10) for day in range(3)))
     add_labels(journal.engine, 0, 10, wrong=1)
     first, second, third = looks(journal, watched, after(3))
-    english = Subject(language="en")
+    english = Subject()
     assert [of(each.findings, "harm", english).texts for each in (first, second, third)] == [10, 10, 10]
     assert of(third.findings, "harm", english).current == pytest.approx(0.1)
     assert third.budgets[0].spent == pytest.approx(first.budgets[0].spent + 2 * 0.05 / 3 / 366)
@@ -238,7 +240,7 @@ def test_labels_are_given_to_the_detectors_once(journal: Journalled, watched: Wa
 
 def test_harm_is_critical_and_its_detector_begins_anew_once_acknowledged(journal: Journalled, watched: Watched) -> None:
     write(journal.engine, *(entries(day, 10) for day in range(4)))
-    english = Subject(language="en")
+    english = Subject()
     add_labels(journal.engine, 0, 400, wrong=400)
     (found,) = looks(journal, watched, after(1))
     harm = of(found.findings, "harm", english)
@@ -276,17 +278,15 @@ def test_broken_texts_have_no_language_and_are_seen_all_the_same(journal: Journa
     assert (found.severity, found.state, found.current) == (Severity.CRITICAL, State.DRIFT, 1.0)
 
 
-def test_a_language_that_the_baseline_does_not_know_has_no_detectors(
+def test_a_language_that_the_baseline_does_not_know_counts_among_all(
     journal: Journalled, watched: Watched, reference: Reference
 ) -> None:
     wanted = streams_of(("en", "xx"), reference)
-    assert ("harm", Subject(language="xx")) not in wanted
-    assert ("broken", Subject()) in wanted
+    assert wanted == [("harm", Subject()), ("calibration", Subject()), ("broken", Subject())]
     write(journal.engine, entries(0, 250, language="xx"))
     add_labels(journal.engine, 0, 20, wrong=20, language="xx")
     (report,) = looks(journal, replace(watched, languages=("en", "xx")), after(1))
-    harm = [each for each in report.findings if each.watch == "harm"]
-    assert all(each.state is not State.DRIFT for each in harm)
+    assert of(report.findings, "harm").texts == 20
 
 
 def test_more_detectors_share_the_same_budget() -> None:
@@ -298,18 +298,53 @@ def test_more_detectors_share_the_same_budget() -> None:
     )
 
 
-def test_a_label_counts_with_the_score_that_the_model_gave() -> None:
+def test_what_a_detector_saw_counts_for_nothing_against_another_baseline(journal: Journalled, watched: Watched) -> None:
+    write(journal.engine, entries(0, 10), entries(1, 10))
+    add_labels(journal.engine, 0, 20, wrong=4)
+    (before,) = looks(journal, watched, after(1))
+    seen = of(before.findings, "harm", Subject())
+    assert seen.texts == 20
+    other = replace(watched, reference=replace(watched.reference, name="another"))
+    (report,) = looks(journal, other, after(2))
+    again = of(report.findings, "harm", seen.subject)
+    assert (again.texts, again.current) == (0, None)
+    assert {each.severity: each.spent for each in report.budgets}[Severity.CRITICAL] > 0
+
+
+def test_a_watch_with_too_little_goes_by_more_days_than_the_others(journal: Journalled, watched: Watched) -> None:
+    """Of 250 texts a day 100 have a verdict, which is what it is expected of how often these are wrong."""
+    days = [entries(day, 100) + entries(day + 50, 150, label="unsure", p_real=0.5) for day in range(3)]
+    for day, made in enumerate(days):
+        write(journal.engine, [msgspec.structs.replace(entry, created_at=after(day)) for entry in made])
+    first, second, third = (of(each.findings, "expected_error") for each in looks(journal, watched, after(3)))
+    assert (first.state, first.texts) == (State.INSUFFICIENT, 100)
+    assert (second.state is State.INSUFFICIENT, second.texts) == (False, 200)
+    assert (third.state, third.texts) == (State.INSUFFICIENT, 100)
+
+
+def test_the_first_api_knows_no_doubt_and_is_judged_as_the_baseline_is(journal: Journalled, watched: Watched) -> None:
+    policy = Policy(name="a", version=1, false_below=0.2, real_above=0.8)
+    write(journal.engine, entries(0, 250, label="real", p_real=0.6))
+    (report,) = looks(journal, replace(watched, policy=policy), after(1))
+    assert (report.days[-1].real, report.days[-1].unsure) == (0, 250)
+
+
+def test_a_label_counts_with_the_score_that_the_model_gave(watched: Watched) -> None:
     label = AuditLabel(
         prediction_id="1", day=FIRST, rank=0, language="en", p_real=0.5, prevalence=0.2, said="real", label="real"
     )
-    assert as_scored(label, 0.5).p_real == pytest.approx(0.2)
-    assert as_scored(msgspec.structs.replace(label, prevalence=None), 0.5).p_real == 0.5
+    assert as_scored(label, watched).p_real == pytest.approx(0.2)
+    assert as_scored(msgspec.structs.replace(label, prevalence=None), watched).p_real == 0.5
+    cautious = replace(watched, policy=Policy(name="a", version=1, false_below=0.3, real_above=0.7))
+    assert as_scored(label, cautious).said == "false"
+    assert as_scored(msgspec.structs.replace(label, prevalence=None), cautious).said == "unsure"
+    assert as_scored(msgspec.structs.replace(label, said="unsure", p_real=0.1), cautious).said == "unsure"
 
 
 def test_without_an_audit_slice_harm_is_off_and_the_report_says_so(journal: Journalled, watched: Watched) -> None:
     write(journal.engine, entries(0, 10))
     (found,) = looks(replace(journal, audited=False), watched, after(1))
-    assert of(found.findings, "harm", Subject(language="en")).state is State.OFF
+    assert of(found.findings, "harm", Subject()).state is State.OFF
     assert "harm_alarms_have_no_data" in found.notes
 
 

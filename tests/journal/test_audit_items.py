@@ -76,6 +76,7 @@ def test_what_is_drawn_is_written_with_its_entry_and_once(journal: Journal, slic
         has_text=True,
         p_real=0.25,
         said="false",
+        first_label=None,
         label=None,
         labelled_at=None,
         labelled_by=None,
@@ -200,6 +201,19 @@ def test_the_first_label_stands_unless_it_is_corrected_and_then_who_said_what_is
     corrected = slices.label(made, "real", by="bob", now=NOW + DAY, note="ana mistook it", correct=True)
     assert (corrected.label, corrected.labelled_by) == ("real", "bob")
     assert corrected.note == "labelled 'false' by ana on 2026-03-04 09:00 UTC\nana mistook it"
+
+
+def test_a_correction_is_not_told_as_it_knows_what_the_model_said(
+    journal: Journal, slices: AuditItems, engine: Engine
+) -> None:
+    (made,) = write(journal, drawn(MONDAY, 1))
+    slices.label(made, "false", by="ana", now=NOW)
+    assert not slices.label(made, "unclear", by="ana", now=NOW, correct=True).is_open
+    with pytest.raises(InputError, match="already"):
+        slices.label(made, "real", by="ana", now=NOW)
+    slices.label(made, "real", by="ana", now=NOW, correct=True)
+    with reading(engine) as connection:
+        assert [label.label for label in uncounted_labels(connection, "1")] == ["false"]
 
 
 def test_what_was_unclear_stays_hidden_and_may_be_decided_later(journal: Journal, slices: AuditItems) -> None:

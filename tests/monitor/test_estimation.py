@@ -166,3 +166,19 @@ def test_a_slice_that_is_none_is_refused(truth: list[int], said: list[int], p_re
     audited = Audited(truth=np.array(truth, np.int8), said=np.array(said, np.int8), p_real=np.array(p_real))
     with pytest.raises(InputError, match=r"verdicts|p_real"):
         estimate_labelled(audited, MIDDLES, np.zeros((3, BINS), np.int64))
+
+
+def test_labels_of_quiet_days_count_for_the_texts_of_quiet_days() -> None:
+    """20 labels of each day, of 5,000 texts of which 10 % are wrong, or of 300 of which 30 % are."""
+    texts, rates = np.array([5_000] * 22 + [300] * 8), np.array([0.1] * 22 + [0.3] * 8)
+    truth = float(np.average(rates, weights=texts))
+    covered = {"with": 0, "without": 0}
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        wrong = (generator.random(600) < np.repeat(rates, 20)).astype(np.float64)
+        traffic = Traffic(texts=int(texts.sum()), mean=0.1, variance=0.0)
+        for name, weights in (("with", np.repeat(texts / 20, 20)), ("without", None)):
+            _, _, low, high = estimate_share(wrong, np.full(600, 0.1), traffic, weights)
+            covered[name] += low <= truth <= high
+    assert covered["with"] >= 180
+    assert covered["without"] <= 60

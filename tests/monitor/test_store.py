@@ -82,6 +82,7 @@ def add_label(engine: Engine) -> str:
                 p_real=0.5,
                 said="false",
                 drawn_at=NOW,
+                first_label="real",
                 label="real",
                 labelled_at=NOW,
             )

@@ -1,14 +1,16 @@
 """``falsetrue monitor``."""
 
 import os
+import secrets
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 import typer
@@ -18,7 +20,7 @@ from falsetrue.cli.exit_codes import CRITICAL, WARNING
 from falsetrue.cli.journal import Since, parse_moment
 from falsetrue.cli.options import AsJson, Date, Label, Model, PolicyName, Replace, Text, Title
 from falsetrue.cli.output import Bar, check_report, print_error, print_json, write_report
-from falsetrue.errors import FalsetrueError, InputError, MissingExtraError
+from falsetrue.errors import DatabaseError, FalsetrueError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from falsetrue.bundle.folder import Bundle
@@ -38,6 +40,8 @@ alarms_app = typer.Typer(
 app.add_typer(alarms_app, name="alarms")
 app.add_typer(monitor_audit.app, name="audit")
 app.add_typer(monitor_webhook.app, name="webhook")
+
+Done = TypeVar("Done")
 
 #: Alarms of a list at most.
 _LISTED = 100
@@ -120,22 +124,36 @@ def watch(
     ended = threading.Event()
     if not once:
         signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    looking = partial(_look, model, language, as_json=as_json, is_ended=ended.is_set)
     with _needs_scipy():
-        worst = _look(model, language, as_json=as_json)
-        next_message = monitor_webhook.deliver_due(ended.is_set)
         if once:
+            worst = looking()
+            monitor_webhook.deliver_due(ended.is_set)
             _exit_with(worst)
             return
-        next_look = datetime.now(UTC) + pause
-        while not ended.wait(_seconds_until(min(next_look, next_message or next_look))):
-            try:
-                if datetime.now(UTC) >= next_look:
-                    next_look = datetime.now(UTC) + pause
-                    _look(model, language, as_json=as_json)
-                next_message = monitor_webhook.deliver_due(ended.is_set)
-            except FalsetrueError as error:  # as while the database is away
-                next_message = None
-                print_error(f"falsetrue: {error}; trying again within {every}")
+        _check_watchable(model)
+        next_look = datetime.now(UTC)
+        while not ended.is_set():
+            if datetime.now(UTC) >= next_look:
+                next_look = datetime.now(UTC) + pause
+                _attempt(looking, every)
+            next_message = _attempt(partial(monitor_webhook.deliver_due, ended.is_set), every)
+            ended.wait(_seconds_until(min(next_look, next_message or next_look)))
+
+
+def _check_watchable(model: str | None) -> None:
+    """Raise what would be wrong with every look, whatever becomes of the database."""
+    with suppress(DatabaseError), _opened() as (_, settings):
+        _open_bundle(settings, model)
+
+
+def _attempt(work: Callable[[], Done], every: str) -> Done | None:
+    """Do it; what goes wrong, as while the database is away, is said, and nothing else stops for that."""
+    try:
+        return work()
+    except (FalsetrueError, msgspec.MsgspecError) as error:
+        print_error(f"falsetrue: {error}; trying again within {every}")
+        return None
 
 
 def _seconds_until(moment: datetime) -> float:
@@ -320,7 +338,7 @@ def _rebase(file: "TextFile", model: str | None, policy: str | None, output: Pat
     return reference
 
 
-def _look(model: str | None, language: str, *, as_json: bool) -> "Severity | None":
+def _look(model: str | None, language: str, *, as_json: bool, is_ended: Callable[[], bool]) -> "Severity | None":
     """Make the looks that are due; the severity of the gravest alarm that is open then."""
     from falsetrue.jobs.monitor_look import look
     from falsetrue.monitor.findings import Severity
@@ -328,11 +346,18 @@ def _look(model: str | None, language: str, *, as_json: bool) -> "Severity | Non
     with _opened() as (storage, settings), Bar(quiet=as_json) as bar:
         journal, watched = _journalled(storage, settings, model)
         bar.phase("looking", unit="days")
-        holder = f"process {os.getpid()} on {socket.gethostname()}"
-        reports = look(
-            journal, watched, lambda: datetime.now(UTC), holder=holder, progress=lambda done, _: bar.at(done)
-        )
-        journal.audit.forget(datetime.now(UTC), timedelta(days=settings.audit_days))
+        holder = f"process {os.getpid()} on {socket.gethostname()} ({secrets.token_hex(3)})"
+        try:
+            reports = look(
+                journal,
+                watched,
+                lambda: datetime.now(UTC),
+                holder=holder,
+                progress=lambda done, _: bar.at(done),
+                is_ended=is_ended,
+            )
+        finally:  # texts are not kept for longer because a look fails
+            journal.audit.forget(datetime.now(UTC), timedelta(days=settings.audit_days))
         still = {each.alarm.severity for each in journal.store.open_alarms()}
     for each in reports:
         _tell(each, None, language, as_json=as_json)
@@ -344,6 +369,7 @@ def _look(model: str | None, language: str, *, as_json: bool) -> "Severity | Non
 def _journalled(storage: "Storage", settings: "Settings", model: str | None) -> "tuple[Journalled, Watched]":
     from falsetrue.jobs.monitor import watched_model
     from falsetrue.jobs.monitor_look import Journalled
+    from falsetrue.registry.policies import Policies
 
     store = _store(storage, settings)
     journal = Journalled(
@@ -353,7 +379,9 @@ def _journalled(storage: "Storage", settings: "Settings", model: str | None) -> 
         audited=settings.audit == "on",
         audit_daily=settings.audit_daily,
     )
-    return journal, watched_model(_open_bundle(settings, model), store)
+    bundle = _open_bundle(settings, model)
+    policies = Policies(bundle.manifest.policy.policy(), settings.policies_folder, settings.policy)
+    return journal, watched_model(bundle, store, policies.default)
 
 
 def _open_bundle(settings: "Settings", model: str | None) -> "Bundle":

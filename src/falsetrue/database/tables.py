@@ -295,14 +295,15 @@ audit_items = Table(
     Column("p_real", Float(53), nullable=False),
     Column("said", Text, nullable=False),  # false, real or unsure
     Column("drawn_at", Instant, nullable=False),
-    Column("label", Text),  # false or real
+    Column("first_label", Text),  # false or real, said without knowing what the model said; it stands
+    Column("label", Text),  # false, real or unclear, as corrected since
     Column("labelled_at", Instant),
     Column("labelled_by", Text),
     Column("note", Text),
     Column("counted_at", Instant),  # when a look gave the label to the detectors
 )
 Index("audit_items_day", audit_items.c.day, audit_items.c.rank)
-_IS_UNCOUNTED = "label IS NOT NULL AND counted_at IS NULL"
+_IS_UNCOUNTED = "first_label IS NOT NULL AND counted_at IS NULL"
 Index(
     "audit_items_uncounted",
     audit_items.c.model_version,

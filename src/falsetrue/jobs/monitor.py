@@ -1,6 +1,6 @@
 """Reports on the spot, of a journal or of a file: they test what is asked for, spend no budget and raise no alarm."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -27,7 +27,7 @@ from falsetrue.jobs.monitor_subjects import ALL, MOST_KEYS, Watched, count, exam
 from falsetrue.jobs.rebase import Judge, TextFile, read_observations, reference_of_bundle
 from falsetrue.journal.columns import count_days, largest_keys
 from falsetrue.journal.records import Filters
-from falsetrue.model.decision import EVEN
+from falsetrue.model.decision import EVEN, Policy
 from falsetrue.model.metrics import proportion
 from falsetrue.monitor.alarms import ALPHA_LOOK
 from falsetrue.monitor.findings import (
@@ -54,11 +54,11 @@ BEFORE: Final = 2000
 Progress = Callable[[int], object]
 
 
-def watched_model(bundle: Bundle, store: MonitorStore | None = None) -> Watched:
+def watched_model(bundle: Bundle, store: MonitorStore | None = None, policy: Policy | None = None) -> Watched:
     """A model and its baseline: the team's own where there is one, else the one that came with it.
 
-    ``bundle`` was opened with its baselines kept. Raises :class:`InputError` or :class:`BundleError` where a
-    baseline cannot be read.
+    ``policy`` is what the team's own was made by; nothing: the model's. ``bundle`` was opened with its baselines
+    kept. Raises :class:`InputError` or :class:`BundleError` where a baseline cannot be read.
     """
     manifest = bundle.manifest
     own = None if store is None else store.reference(manifest.version)
@@ -73,6 +73,7 @@ def watched_model(bundle: Bundle, store: MonitorStore | None = None) -> Watched:
         trained_prevalence=manifest.trained_prevalence,
         reference=reference,
         comparable=None if own is None or reference.salt is not None else reference.all.profile,
+        policy=manifest.policy.policy() if own is None or policy is None else policy,
         notes=tuple(notes),
     )
 
@@ -162,12 +163,21 @@ def report_journal(
     return msgspec.structs.replace(
         _report(watched, profiles.get(ALL, Profile.empty()), counted.days, now=now, since=since, until=until),
         findings=(*tested, *detected),
-        estimates=(*by_audit(journal.store, watched, profiles, since.date(), until.date()), *estimates),
+        estimates=(*_by_audit(journal, watched, profiles, counted, since), *estimates),
         budgets=budgets(standing, now.date()),
         markers=_markers(journal, every),
         audit=audit_of(journal, now),
         notes=notes if comparable is not None else (*notes, "no_topics"),
     )
+
+
+def _by_audit(
+    journal: Journalled, watched: Watched, profiles: Mapping[Subject, Profile], counted: _Counted, since: datetime
+) -> list[Estimate]:
+    """What labels say of all these texts: those of days that are there as a whole."""
+    texts = {day: profile.texts for day, profile in counted.days.items()}
+    first, last = since.date() + timedelta(days=begin_of(since.date()) < since), max(texts, default=since.date())
+    return by_audit(journal.store, watched, profiles, texts, since=first, until=last + timedelta(days=1))
 
 
 def _comparable(journal: Journalled, watched: Watched, since: datetime) -> Profile | None:

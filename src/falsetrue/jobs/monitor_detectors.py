@@ -1,8 +1,8 @@
 """The critical watches: an e-detector of each language for harm and for calibration, and one for broken texts.
 
 All of them share the yearly budget of false critical alarms equally, whichever have data. A text that is broken has no
-language, so that these are watched all together. A language of which the baseline knows nothing has no detectors: a
-model that was never any better in it does no new harm.
+language, so that these are watched all together. A language of which the baseline knows nothing has no detectors of
+its own, as nobody knows how good the model ever was in it; its labels count among all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     detector: Detector
     total: float = 0.0  #: of what was observed since it began: errors, real texts less ``p_real``, shares of a day
     year: int = 0  #: UTC
-    this_year: int = 0  #: observations since that year began
+    this_year: float = 0.0  #: false alarms to be expected at most of what was observed since that year began
 
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,9 +87,10 @@ def name_of(watch: str, subject: Subject) -> str:
 
 
 def streams_of(languages: Sequence[str], reference: Reference) -> list[tuple[str, Subject]]:
-    """Every watch with whose texts it goes by; by labels those of each language that the baseline knows, else all."""
+    """Every watch with whose texts it goes by: all; by labels, each of several languages of the baseline as well."""
     known = [Subject(language=language) for language in languages if reference.usual(language) is not None]
-    by_labels = [(watch, subject) for subject in known or [Subject()] for watch in ("harm", "calibration")]
+    subjects = [Subject(), *(known if len(known) > 1 else ())]
+    by_labels = [(watch, subject) for subject in subjects for watch in ("harm", "calibration")]
     return [*by_labels, ("broken", Subject())]
 
 
@@ -99,11 +100,13 @@ def restarted(
     open_alarms: set[tuple[str, Subject]],
     *,
     daily: int,
+    is_rebased: bool = False,
 ) -> dict[str, Stream]:
     """The streams of ``wanted``: those that are new begin, and those begin anew whose alarm somebody acknowledged.
 
-    ``daily`` is how many labels a day may bring at most. Where there are more streams than before, each has less of the
-    budget from now on.
+    ``daily`` is how many labels a day may bring at most. What a detector has seen counts for nothing once there is
+    another baseline (``is_rebased``), as teams make one where the old one no longer fits; what is spent stays spent.
+    Where there are more streams than before, each has less of the budget from now on.
     """
     allowed = ALPHA_YEAR / len(wanted)
     found: dict[str, Stream] = {}
@@ -114,7 +117,8 @@ def restarted(
             held = Stream(detector=fresh)
         elif held.detector.fired_at is None:
             stricter = max(held.detector.threshold, fresh.threshold)
-            held = msgspec.structs.replace(held, detector=msgspec.structs.replace(held.detector, threshold=stricter))
+            detector = msgspec.structs.replace(fresh if is_rebased else held.detector, threshold=stricter)
+            held = msgspec.structs.replace(held, detector=detector, total=0.0 if is_rebased else held.total)
         elif (watch, subject) not in open_alarms:
             held = msgspec.structs.replace(held, detector=fresh, total=0.0)
         found[name_of(watch, subject)] = held
@@ -145,12 +149,12 @@ def advance(
 
 
 def _advance(stream: Stream, growth: Floats, values: Floats, year: int) -> Stream:
-    before = stream.this_year if stream.year == year else 0
+    before = stream.this_year if stream.year == year else 0.0
     return Stream(
         detector=observe(stream.detector, growth) if len(values) else stream.detector,
         total=stream.total + float(values.sum()),
         year=year,
-        this_year=before + len(values),
+        this_year=before + len(values) / stream.detector.threshold,
     )
 
 
@@ -253,4 +257,4 @@ def _baseline(watch: str, usual: Usual) -> float | None:
 
 def spent(streams: Mapping[str, Stream], year: int) -> float:
     """Of the yearly budget: the share that went by since the year began, of each detector's part."""
-    return sum(stream.this_year / stream.detector.threshold for stream in streams.values() if stream.year == year)
+    return sum(stream.this_year for stream in streams.values() if stream.year == year)

@@ -8,6 +8,7 @@ it found at once: whoever kills it before leaves everything as it was, and the n
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -43,10 +44,20 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int = 1
     tested: dict[str, date] = {}  #: by subject: the last day that is in a test; what came since is carried forward
+    waiting: tuple["Waiting", ...] = ()  #: watches that had too little to go by when their subject was tested
     streams: dict[str, Stream] = {}
+    reference: str = ""  #: digest of the baseline that the streams began with
     month: str = ""  #: of the last look that tested, as ``2026-01``
     looks: int = 0  #: that tested in it
     first_until: date | None = None  #: the last day of the first texts; those after it are compared with them
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A watch that is to go by more days than the others of its subject."""
+
+    watch: str
+    subject: Subject
+    since: date  #: the first day that it has not tested
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,16 +87,19 @@ def look(
     *,
     holder: str,
     progress: Progress | None = None,
+    is_ended: Callable[[], bool] = lambda: False,
 ) -> list[Report]:
     """All looks that are due, the oldest first; none where today's was made already.
 
-    ``holder`` says who looks, for others who want to. Raises :class:`InputError` where another one does, and
-    :class:`DatabaseError`; looks that were made by then are kept.
+    ``holder`` says who looks, for others who want to; no look begins once it ``is_ended``. Raises
+    :class:`InputError` where another one does, and :class:`DatabaseError`; looks that were made by then are kept.
     """
     reports = []
     with journal.store.lock(holder, clock()):
         days = list(due(journal, watched, closed_until(clock())))
         for number, day in enumerate(days, 1):
+            if is_ended():
+                break
             journal.store.renew(holder, clock())
             reports.append(look_at_day(journal, watched, day, clock()))
             if progress is not None:
@@ -145,16 +159,20 @@ def look_at_day(journal: Journalled, watched: Watched, day: date, now: datetime)
         replace(watched, comparable=comparable),
         seed=day.toordinal(),
         alpha=ALPHA_LOOK,
+        longer=_longer(this, carried),
     )
     open_alarms = journal.store.open_alarms()
     labels = journal.store.labels(watched.version)
     wanted = streams_of(watched.languages, watched.reference)
     known = {(each.alarm.watch, each.alarm.subject) for each in open_alarms}
-    streams = restarted(standing.streams, wanted, known, daily=journal.audit_daily)
-    told = [as_scored(label, watched.trained_prevalence) for label in labels]
+    digest = blake2b(watched.reference.to_bytes(), digest_size=16).hexdigest()
+    is_rebased = standing.reference not in ("", digest)
+    streams = restarted(standing.streams, wanted, known, daily=journal.audit_daily, is_rebased=is_rebased)
+    told = [as_scored(label, watched) for label in labels]
     streams = advance(streams, wanted, watched.reference, told, profiles, year=day.year)
     findings = [*tested, *findings_of(streams, wanted, watched.reference, audited=journal.audited)]
-    after = _after(this, carried, findings, streams, comparable_from=day if first_texts is not None else None)
+    after = _after(this, carried, findings, comparable_from=day if first_texts is not None else None)
+    after = msgspec.structs.replace(after, streams=streams, reference=digest)
     report = msgspec.structs.replace(
         _report(this, carried),
         findings=tuple(findings),
@@ -183,7 +201,7 @@ def look_at_day(journal: Journalled, watched: Watched, day: date, now: datetime)
 def observed(engine: Engine, filters: Filters, watched: Watched) -> Iterator[Observations]:
     """Rows of the journal."""
     for columns in read_columns(engine, filters):
-        yield observe(columns, watched.trained_prevalence)
+        yield observe(columns, watched)
 
 
 # --- what is carried forward ----------------------------------------------------------------------------
@@ -208,6 +226,40 @@ def _carried(this: _Day) -> Iterator[tuple[Subject, tuple[Profile, date]]]:
             profile, first = older if profile is None else older.merged(profile), each.day
         if profile is not None:
             yield subject, (profile, first)
+
+
+def _longer(this: _Day, carried: dict[Subject, tuple[Profile, date]]) -> dict[Subject, dict[str, Profile]]:
+    """Of subjects that are tested now, the profiles of watches that go by more days than the others."""
+    store, version, found = this.journal.store, this.watched.version, dict[Subject, dict[str, Profile]]()
+    made: dict[tuple[Subject, date], Profile] = {}
+    for each in this.standing.waiting:
+        profile, first = carried.get(each.subject, (Profile.empty(), this.day))
+        if profile.texts < LEAST or each.since >= first:
+            continue
+        if (each.subject, each.since) not in made:
+            days = store.days(version, each.since, first - timedelta(days=1), each.subject)
+            longer = profile
+            for older in reversed(days):
+                longer = Profile.from_bytes(older.profile).merged(longer)
+            made[each.subject, each.since] = longer
+        found.setdefault(each.subject, {})[each.watch] = made[each.subject, each.since]
+    return found
+
+
+def _waiting(this: _Day, carried: dict[Subject, tuple[Profile, date]], findings: list[Finding]) -> Iterator[Waiting]:
+    """The watches that still had too little to go by, for at most as many days as are carried."""
+    before = {(each.watch, each.subject): each.since for each in this.standing.waiting}
+    for finding in findings:
+        profile, first = carried.get(finding.subject, (Profile.empty(), this.day))
+        since = before.get((finding.watch, finding.subject), first)
+        is_short = (
+            finding.state is State.INSUFFICIENT and finding.evidence is None and 0 < finding.texts < finding.least
+        )
+        if is_short and profile.texts >= LEAST and (this.day - since).days < BACK:
+            yield Waiting(watch=finding.watch, subject=finding.subject, since=since)
+    for each in this.standing.waiting:  # of subjects that were not tested now
+        if carried.get(each.subject, (Profile.empty(), this.day))[0].texts < LEAST:
+            yield each
 
 
 def _comparable(this: _Day) -> tuple[Profile | None, bytes | None]:
@@ -237,21 +289,22 @@ def _after(
     this: _Day,
     carried: dict[Subject, tuple[Profile, date]],
     findings: list[Finding],
-    streams: dict[str, Stream],
     *,
     comparable_from: date | None,
 ) -> Standing:
-    """Where it stands after the look."""
+    """Where it stands after the look, but for the streams. The first texts are never compared with themselves."""
     before = this.standing
     has_tested = any(finding.p is not None for finding in findings)
     enough = {_named(subject): this.day for subject, (profile, _) in carried.items() if profile.texts >= LEAST}
+    if comparable_from is not None:
+        enough[_named(ALL)] = this.day
     month = f"{this.day:%Y-%m}"
     looks = before.looks if before.month == month else 0
     oldest = this.day - timedelta(days=BACK)
     tested = {name: day for name, day in before.tested.items() if day >= oldest} | enough
     return Standing(
         tested=tested,
-        streams=streams,
+        waiting=tuple(_waiting(this, carried, findings)),
         month=month,
         looks=looks + has_tested,
         first_until=comparable_from or before.first_until,
@@ -271,13 +324,15 @@ def _by_audit(this: _Day) -> list[Estimate]:
     """What labels of the last days say of all the texts of these days."""
     store, version, end = this.journal.store, this.watched.version, this.day + timedelta(days=1)
     since = end - timedelta(days=AUDITED)
-    profiles = {}
+    profiles, texts = {}, {this.day: this.profiles[ALL].texts if ALL in this.profiles else 0}
     for subject in (ALL, *(Subject(language=language) for language in this.watched.languages)):
         profile = this.profiles.get(subject, Profile.empty(sample=0))
         for each in store.days(version, since, this.day - timedelta(days=1), subject):
             profile = Profile.from_bytes(each.profile).merged(profile)
+            if subject == ALL:
+                texts[each.day] = each.texts
         profiles[subject] = profile
-    return by_audit(store, this.watched, profiles, since, end)
+    return by_audit(store, this.watched, profiles, texts, since=since, until=end)
 
 
 # --- what is told ------------------------------------------------------------------------------------------

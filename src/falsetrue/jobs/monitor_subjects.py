@@ -1,7 +1,8 @@
 """Texts to profiles by subject, and profiles to findings: what a look and a report on the spot have in common."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from falsetrue.features.sketches import Features, read_sketches
 from falsetrue.journal.columns import Columns
+from falsetrue.model.deciding import OUTCOMES, decide_all
+from falsetrue.model.decision import Policy
 from falsetrue.model.prevalence import adjust
 from falsetrue.monitor.campaigns import Campaigns, find_campaigns
 from falsetrue.monitor.correction import corrected
@@ -45,6 +48,8 @@ class Watched:
     #: Texts whose sketches were made under the same salt as those that are looked at: what topics and new words are
     #: held against; ``None`` where there are none yet.
     comparable: Profile | None
+    #: What the baseline's verdicts are by: callers may ask for another one, and those of the first API for none.
+    policy: Policy | None = None
     notes: tuple[str, ...] = ()  #: names of what a reader must know of it
 
 
@@ -56,8 +61,9 @@ def order_of(subject: Subject) -> tuple[str, str]:
     return subject.language or "", subject.key or ""
 
 
-def observe(columns: Columns, trained_prevalence: float) -> Observations:
-    """Rows of the journal; ``trained_prevalence`` is the share of false news that the model itself supposes."""
+def observe(columns: Columns, watched: Watched) -> Observations:
+    """Rows of the journal, with the probabilities that the model gave and the verdicts that the baseline would have."""
+    trained_prevalence = watched.trained_prevalence
     again = np.flatnonzero(~np.isnan(columns.prevalence))
     p_real = columns.p_real.copy()
     p_real[again] = adjust(
@@ -76,7 +82,7 @@ def observe(columns: Columns, trained_prevalence: float) -> Observations:
     return Observations(
         seconds=columns.seconds,
         p_real=p_real,
-        labels=np.array([_LABELS.get(label, UNSURE) for label in columns.labels.tolist()], dtype=np.int8),
+        labels=_verdicts(columns, p_real, watched.policy),
         languages=columns.languages,
         keys=columns.keys,
         characters=columns.characters,
@@ -87,6 +93,21 @@ def observe(columns: Columns, trained_prevalence: float) -> Observations:
         features=Features(begins=begins, buckets=read.features.buckets, times=read.features.times),
         priority=priorities_of_ids(columns.ids),
     )
+
+
+def _verdicts(columns: Columns, p_real: NDArray[np.float64], policy: Policy | None) -> NDArray[np.int8]:
+    said = np.array([_LABELS.get(label, UNSURE) for label in columns.labels.tolist()], dtype=np.int8)
+    if policy is None:
+        return said
+    made = decide_all(
+        policy,
+        p_real=p_real,
+        words=columns.words,
+        known_words=columns.known_words,
+        languages=columns.languages.tolist(),
+    )
+    codes = np.array([_LABELS.get(outcome.value, UNSURE) for outcome in OUTCOMES], dtype=np.int8)
+    return np.where(said == UNSURE, said, codes[made.outcomes])
 
 
 def count(batches: Iterable[Observations], languages: Sequence[str], keys: Sequence[str]) -> dict[Subject, Profile]:
@@ -123,20 +144,43 @@ def _add_some(found: dict[Subject, Profile], subject: Subject, batch: Observatio
 
 
 def examine_all(
-    profiles: Profiles, watched: Watched, *, seed: int, alpha: float, others: Sequence[Finding] = ()
+    profiles: Profiles,
+    watched: Watched,
+    *,
+    seed: int,
+    alpha: float,
+    others: Sequence[Finding] = (),
+    longer: Mapping[Subject, Mapping[str, Profile]] | None = None,
 ) -> tuple[list[Finding], list[Estimate]]:
-    """Every watch that needs no labels, on every subject, and ``others``: one family of tests, of level ``alpha``."""
+    """Every watch that needs no labels, on every subject, and ``others``: one family of tests, of level ``alpha``.
+
+    ``longer`` has other profiles for watches, by name, that had too little to go by until now.
+    """
+    longer = {} if longer is None else longer
     findings: list[Finding] = [*others]
     estimated: list[Estimate] = []
     for subject in sorted(profiles, key=order_of):
         if watched.reference.usual(subject.language) is None:
             continue  # what is usual of the language is not known
         profile = profiles[subject]
-        findings += examine(profile, watched.reference, subject)
+        examined = partial(examine, reference=watched.reference, subject=subject)
+        findings += _each_by_its_own(examined, profile, longer.get(subject, {}))
         estimated += estimates(profile, watched.reference, subject)
     if ALL in profiles:
-        findings += _compare(profiles[ALL], watched, seed)
+        compared = partial(_compare, watched=watched, seed=seed)
+        findings += _each_by_its_own(compared, profiles[ALL], longer.get(ALL, {}))
     return corrected(findings, alpha), estimated
+
+
+def _each_by_its_own(
+    find: Callable[[Profile], list[Finding]], profile: Profile, longer: Mapping[str, Profile]
+) -> list[Finding]:
+    """The findings of a profile, but of some watches those of another."""
+    found = {finding.watch: finding for finding in find(profile)}
+    for other in {id(each): each for each in longer.values()}.values():
+        own = (each for each in find(other) if longer.get(each.watch) is other)
+        found |= {finding.watch: finding for finding in own}
+    return list(found.values())
 
 
 def _compare(profile: Profile, watched: Watched, seed: int) -> list[Finding]:

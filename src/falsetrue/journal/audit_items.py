@@ -50,7 +50,8 @@ class AuditItem(msgspec.Struct, frozen=True, kw_only=True):
     has_text: bool  #: still
     p_real: float
     said: str  #: by the model: ``false``, ``real`` or ``unsure``
-    label: str | None  #: by people: ``false``, ``real`` or ``unclear``
+    first_label: str | None  #: by people, without knowing that: ``false`` or ``real``
+    label: str | None  #: the same, ``unclear`` too, as corrected since
     labelled_at: datetime | None  #: UTC
     labelled_by: str | None
     note: str | None  #: with every label that it had before
@@ -58,7 +59,7 @@ class AuditItem(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """Whether what the model said is still to be hidden: nobody has said ``false`` or ``real``."""
-        return self.label not in _DECIDED
+        return self.first_label is None
 
 
 class AuditLabel(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ class AuditLabel(msgspec.Struct, frozen=True, kw_only=True):
     p_real: float
     prevalence: float | None = None  #: that ``p_real`` was re-derived for
     said: str  #: ``false``, ``real`` or ``unsure``
-    label: str  #: ``false`` or ``real``
+    label: str  #: ``false`` or ``real``, as first said: a correction knows what the model said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +140,7 @@ class AuditItems:
 
         The first ``false`` or ``real`` stands, as it was given without knowing what the model said. To say the same
         again changes nothing; another label is only taken with ``correct``, and what was said before, when and by
-        whom, is then kept in the note. Detectors that were told before are not told of a correction.
+        whom, is then kept in the note. Detectors and estimates go by the first one, whatever is corrected.
 
         Raises :class:`UnknownPredictionError` where there is no such item, and :class:`InputError` where it cannot be
         labelled, or is already.
@@ -249,11 +250,14 @@ def labels_between(connection: Connection, model_version: str, since: date, unti
 
 
 def _labels(connection: Connection, *which: ColumnElement[bool]) -> list[AuditLabel]:
-    names = [name for name in AuditLabel.__struct_fields__ if name != "prevalence"]
-    query = select(*(_columns[name] for name in names), predictions.c.prevalence).outerjoin(
+    names = [name for name in AuditLabel.__struct_fields__ if name not in ("prevalence", "label")]
+    others = predictions.c.prevalence, _columns.first_label.label("label")
+    query = select(*(_columns[name] for name in names), *others).outerjoin(
         predictions, predictions.c.id == _columns.prediction_id
     )
-    rows = connection.execute(query.where(_columns.label.in_(_DECIDED), *which).order_by(_columns.day, _columns.rank))
+    rows = connection.execute(
+        query.where(_columns.first_label.is_not(None), *which).order_by(_columns.day, _columns.rank)
+    )
     return [AuditLabel(**row._mapping) for row in rows]  # noqa: SLF001 - documented
 
 
@@ -329,13 +333,14 @@ def _changed(item: AuditItem, label: str, by: str, now: datetime, note: str | No
     """What changes of an item; raises :class:`InputError` where its label is to stand."""
     if item.label == label:
         return {"note": _joined(item.note, note)} if note else {}
+    first = {"first_label": label} if item.is_open and label in _DECIDED else {}
     if item.label is None:
-        return {"label": label, "labelled_at": now, "labelled_by": by, "note": note}
+        return {"label": label, "labelled_at": now, "labelled_by": by, "note": note, **first}
     before = f"{item.label!r} by {item.labelled_by} on {item.labelled_at:%Y-%m-%d %H:%M} UTC"
     if not (correct or item.is_open):
         raise InputError(f"{item.prediction_id}: is labelled {before} already; correct it only if that is a mistake")
     history = _joined(item.note, f"labelled {before}")
-    return {"label": label, "labelled_at": now, "labelled_by": by, "note": _joined(history, note)}
+    return {"label": label, "labelled_at": now, "labelled_by": by, "note": _joined(history, note), **first}
 
 
 def _joined(before: str | None, more: str | None) -> str | None:

@@ -47,6 +47,8 @@ _CLAIM = (
 class Journal:
     """All that is kept of predictions. For any number of threads; a process makes its own after it was forked.
 
+    One for an engine: it keeps a connection once it has written.
+
     Every method raises :class:`DatabaseError` where the database cannot do it.
     """
 

@@ -27,15 +27,15 @@ class Estimate:
     high: float
 
 
-def proportion(successes: float, trials: int) -> Estimate:
+def proportion(successes: float, trials: float) -> Estimate:
     """A share with its exact interval (Clopper and Pearson, Biometrika 26, 1934); ``trials >= 1``.
 
-    ``successes`` is a whole number but where trials are clusters that are partly right.
+    Both are whole numbers but where trials are clusters that are partly right, or have weights.
     """
     tail = (1 - COVERAGE) / 2
     low = float(beta.ppf(tail, successes, trials - successes + 1)) if successes else 0.0
     high = float(beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
-    return Estimate(value=successes / trials, low=low, high=high)
+    return Estimate(value=min(1.0, successes / trials), low=low, high=high)
 
 
 def bootstrap(figure: Callable[[NDArray[np.int64]], float], size: int, seed: int) -> Estimate:

@@ -56,9 +56,12 @@ class Audited:
     truth: Labels  #: 0 false, 1 real
     said: Labels  #: 0 false, 1 real, -1 unsure
     p_real: Floats  #: in [0, 1]
+    weights: Floats | None = None  #: texts that each stands for, above 0; ``None``: all the same
 
 
-def estimate_share(happened: Floats, expected: Floats, traffic: Traffic) -> tuple[str, float, float, float]:
+def estimate_share(
+    happened: Floats, expected: Floats, traffic: Traffic, weights: Floats | None = None
+) -> tuple[str, float, float, float]:
     """Method, value, and 95 % interval of the share of texts to which something happened.
 
     ``happened``, 0 or 1, and what was ``expected`` of the same labelled texts, in [0, 1]; both of shape (n,), n at
@@ -66,35 +69,49 @@ def estimate_share(happened: Floats, expected: Floats, traffic: Traffic) -> tupl
     were to be expected, never by whose interval came out shorter, which would make it too short: PPI from 30 on
     (unless fewer than 10 came), else the exact interval of the labels alone. How much the expectation counts is
     tuned to the least variance (PPI++: Angelopoulos, Duchi and Zrnic, arXiv:2311.01453), within [0, 1], so that a
-    useless one does no harm. Raises :class:`InputError` where there is no label, or lengths differ.
+    useless one does no harm. ``weights``, shape (n,), say how many texts each label stands for, where some were
+    likelier to be drawn than others; they then count for fewer (Kish, Survey Sampling, 1965). Raises
+    :class:`InputError` where there is no label, or lengths differ.
     """
     n = len(happened)
     if not n or len(expected) != n:
         raise InputError(f"{n} labels with {len(expected)} expectations: an estimate needs labels, and one for each")
+    weights = np.ones(n) if weights is None else weights
+    counted = _effective(weights)
     yes = int(happened.sum())
-    supposed = n * min(traffic.mean, 1 - traffic.mean)
+    supposed = counted * min(traffic.mean, 1 - traffic.mean)
     if not traffic.texts or supposed < _SUPPOSED_OF_EITHER or min(yes, n - yes) < _LEAST_OF_EITHER:
-        exact = proportion(yes, n)
+        exact = proportion(float(np.average(happened, weights=weights)) * counted, counted)
         return CLOPPER_PEARSON, exact.value, exact.low, exact.high
-    return PPI, *_prediction_powered(happened, expected, traffic)
+    return PPI, *_prediction_powered(happened, expected, traffic, weights)
 
 
-def _prediction_powered(happened: Floats, expected: Floats, traffic: Traffic) -> tuple[float, float, float]:
+def _effective(weights: Floats) -> float:
+    """How many labels of the same weight tell as much."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def _prediction_powered(
+    happened: Floats, expected: Floats, traffic: Traffic, weights: Floats
+) -> tuple[float, float, float]:
     """Value and interval; two labels of either kind are added for the interval (Agresti and Coull, 1998).
 
     Without these, the interval of a share far from a half covers less than it says.
     """
-    n = len(happened)
-    together = float(np.cov(happened, expected)[0, 1])
+    n = _effective(weights)
+    together = float(np.cov(happened, expected, aweights=weights)[0, 1])
     spread = traffic.variance * (1 + n / traffic.texts)
     weight = float(np.clip(together / spread, 0, 1)) if spread > 0 else 0.0
     residuals = happened - weight * expected
     shift = weight * traffic.mean
     more = np.concatenate([residuals, np.array([0.0, 0.0, 1.0, 1.0]) - shift])
-    error = (weight**2 * traffic.variance / traffic.texts + float(more.var(ddof=1)) / len(more)) ** 0.5
+    among = np.concatenate([weights / weights.mean(), np.ones(4)])
+    variance = float(np.cov(more, aweights=among)) / _effective(among)
+    error = (weight**2 * traffic.variance / traffic.texts + variance) ** 0.5
     wide = float(norm.ppf((1 + COVERAGE) / 2)) * error
-    middle = shift + float(more.mean())
-    low, value, high = np.clip([middle - wide, shift + residuals.mean(), middle + wide], 0, 1).tolist()
+    middle = shift + float(np.average(more, weights=among))
+    estimate = shift + float(np.average(residuals, weights=weights))
+    low, value, high = np.clip([middle - wide, estimate, middle + wide], 0, 1).tolist()
     return value, min(low, value), max(high, value)
 
 
@@ -117,7 +134,8 @@ def estimate_labelled(
     for name, chosen, happened, expected, traffic in _wanted(audited, middles, scores):
         if not chosen.any():
             continue
-        method, value, low, high = estimate_share(happened[chosen], expected[chosen], traffic)
+        weights = None if audited.weights is None else audited.weights[chosen]
+        method, value, low, high = estimate_share(happened[chosen], expected[chosen], traffic, weights)
         found.append(
             Estimate(
                 name=name,

@@ -25,6 +25,7 @@ from falsetrue.database.tables import (
 from falsetrue.errors import DatabaseError, InputError
 from falsetrue.journal.audit_items import AuditLabel, labels_between, mark_counted, uncounted_labels
 from falsetrue.journal.identifiers import Identifiers
+from falsetrue.journal.records import keepable
 from falsetrue.monitor.alarms import Event, Followed, Outcome, What, acknowledge, gravest
 from falsetrue.monitor.deliveries import enqueue
 from falsetrue.monitor.findings import Alarm, Finding, Report, Subject
@@ -267,13 +268,26 @@ class MonitorStore:
         ]
 
     def acknowledge(self, identifier: str, *, by: str, note: str | None, now: datetime) -> Alarm:
-        """Keep who has seen an alarm; see :func:`falsetrue.monitor.alarms.acknowledge`."""
-        followed, events = acknowledge(self._find(identifier), by=by, note=note, now=now, new_id=self.new_id)
-        alarm = followed.alarm
+        """Keep who has seen an alarm; see :func:`falsetrue.monitor.alarms.acknowledge`.
+
+        Raises :class:`InputError` where somebody else, or a look, has changed it just now.
+        """
+        found = self._find(identifier)
+        by, note = keepable(by), note and keepable(note)
+        followed, events = acknowledge(found, by=by, note=note, now=now, new_id=self.new_id)
+        alarm, before = followed.alarm, found.alarm
         changed = {"acknowledged_at": alarm.acknowledged_at, "acknowledged_by": alarm.acknowledged_by}
         ended = {} if alarm.ended_at is None else {"ended_at": alarm.ended_at}
         with writing(self._engine) as connection:
-            connection.execute(update(alarms).where(alarms.c.id == alarm.id).values(**changed, **ended))
+            same = (
+                alarms.c.acknowledged_at.is_not_distinct_from(before.acknowledged_at),
+                alarms.c.ended_at.is_not_distinct_from(before.ended_at),
+            )
+            is_same = connection.execute(
+                update(alarms).where(alarms.c.id == alarm.id, *same).values(**changed, **ended)
+            )
+            if not is_same.rowcount:
+                raise InputError(f"{alarm.id}: the alarm has changed meanwhile; look at it again")
             self._keep_events(connection, [alarm], events)
         return alarm
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -76,7 +77,7 @@ class _MonitorPage:
             labelled = request.query_params.get("labelled", "")
             try:
                 view = await self._ask(partial(self._look, labelled, language_of(request)))
-            except DatabaseError:
+            except (DatabaseError, msgspec.MsgspecError):  # the latter of a report that a newer version wrote
                 is_away = True
         response = self._views.render(
             request,

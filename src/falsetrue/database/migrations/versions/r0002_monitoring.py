@@ -9,7 +9,7 @@ down_revision = "0001"
 
 _IS_OPEN = sa.text("ended_at IS NULL")
 _IS_DUE = sa.text("delivered_at IS NULL AND dead_at IS NULL")
-_IS_UNCOUNTED = sa.text("label IS NOT NULL AND counted_at IS NULL")
+_IS_UNCOUNTED = sa.text("first_label IS NOT NULL AND counted_at IS NULL")
 
 
 def _identifier() -> sa.types.TypeEngine[str]:
@@ -153,6 +153,7 @@ def _make_audit() -> None:
         sa.Column("p_real", sa.Float(53), nullable=False),
         sa.Column("said", sa.Text(), nullable=False),
         sa.Column("drawn_at", _instant(), nullable=False),
+        sa.Column("first_label", sa.Text()),
         sa.Column("label", sa.Text()),
         sa.Column("labelled_at", _instant()),
         sa.Column("labelled_by", sa.Text()),
