@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import socket
 import ssl
 import subprocess
@@ -9,12 +10,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
 from tests.service.conftest import PATIENCE, Threaded, clean_environment, serve_in_thread, wait_until, wire
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from falsetrue.errors import InputError
@@ -102,10 +105,10 @@ class Noting:
 
 @pytest.mark.parametrize(
     ("method", "bodies", "writes"),
-    [("GET", 1, 1), ("HEAD", 1, 1), ("GET", 3 * MEGABYTE, 3)],
+    [("GET", 1, 1), ("HEAD", 1, 1), ("GET", 3 * MEGABYTE, 4)],
     ids=["one", "none", "three"],
 )
-def test_the_head_of_an_answer_leaves_with_what_follows_it(method: str, bodies: int, writes: int) -> None:
+def test_an_answer_of_one_part_leaves_in_one_piece(method: str, bodies: int, writes: int) -> None:
     written: list[int] = []
 
     class Noted(CarefulProtocol):
@@ -116,6 +119,54 @@ def test_the_head_of_an_answer_leaves_with_what_follows_it(method: str, bodies: 
         answer = served.client.request(method, "/")
         assert (answer.status_code, len(answer.content)) == (200, 0 if method == "HEAD" else bodies)
     assert len(written) == writes
+
+
+FOUR = (b"content-length", b"4")
+#: Status, headers and parts of an answer: as they should be, as they may be, and as they must not be.
+SAID: dict[str, tuple[int, list[tuple[bytes, bytes]], list[bytes]]] = {
+    "/one-part": (200, [FOUR, (b"x-of-its-own", b"b")], [b"four"]),
+    "/upper-case": (404, [FOUR, (b"X-Upper", b"B"), (b"set-cookie", b"a"), (b"set-cookie", b"b")], [b"four"]),
+    "/two-parts": (200, [FOUR], [b"fo", b"ur"]),
+    "/last": (200, [FOUR, (b"connection", b"close")], [b"four"]),
+    "/last-in-upper-case": (200, [(b"Connection", b"Close"), FOUR], [b"four"]),
+    "/no-length": (200, [], [b"four"]),
+    "/in-chunks": (200, [(b"transfer-encoding", b"chunked")], [b"four"]),
+    "/in-chunks-of-a-length": (200, [FOUR, (b"transfer-encoding", b"chunked")], [b"four"]),
+    "/nothing": (204, [], [b""]),
+    "/as-before": (304, [(b"etag", b'"4"')], [b""]),
+    "/too-long": (200, [FOUR], [b"five!"]),
+    "/too-short": (200, [FOUR], [b"two"]),
+    "/two-lines": (200, [FOUR, (b"x-split", b"a\r\nset-cookie: b")], [b"four"]),
+    "/two-words": (200, [FOUR, (b"x split", b"a")], [b"four"]),
+}
+
+
+async def say(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that answers as the path tells it."""
+    if scope["type"] == "lifespan":
+        await Answers(0)(scope, receive, send)
+        return
+    status, headers, parts = SAID[scope["path"]]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    for left, part in zip(range(len(parts))[::-1], parts, strict=True):
+        await send({"type": "http.response.body", "body": part, "more_body": left > 0})
+
+
+def answered_by(protocol: type[HttpToolsProtocol], request_line: str) -> dict[str, bytes]:
+    """Path -> all that is answered to a request for it, and to one more where the connection stays."""
+    further = b"GET /last HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answered = {}
+    with serve_in_thread(say, protocol) as served:
+        for path in SAID:
+            with socket.create_connection(("127.0.0.1", served.port), PATIENCE) as connection:
+                connection.sendall(request_line.format(path).encode() + b"\r\nHost: localhost\r\n\r\n" + further)
+                answered[path] = b"".join(iter(partial(connection.recv, MEGABYTE), b""))
+    return {path: re.sub(rb"date: [^\r]*", b"date: now", answer) for path, answer in answered.items()}
+
+
+@pytest.mark.parametrize("request_line", ["GET {} HTTP/1.1", "HEAD {} HTTP/1.1", "GET {} HTTP/1.0"])
+def test_every_answer_is_what_uvicorn_would_send(request_line: str) -> None:
+    assert answered_by(CarefulProtocol, request_line) == answered_by(HttpToolsProtocol, request_line)
 
 
 # --- how many --------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from falsetrue.service.problems import RequestProblem, problem_response
 Body = TypeVar("Body")
 #: Of a request, as ASGI gives them: names in lower case.
 Headers = Iterable[tuple[bytes, bytes]]
+#: Where in an ASGI scope the server says that all of the body has arrived; it need not.
+BODY_IS_HERE = "falsetrue.body_is_here"
 _PATH = re.compile(r" - at `\$([^`]*)`$")
 
 
@@ -58,7 +60,9 @@ class BodyLimit:
         if not declared and not in_chunks:
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, self._max_bytes, self._seconds, self._budget)
+        exchange = _Exchange(
+            scope, receive, send, max_bytes=self._max_bytes, seconds=self._seconds, budget=self._budget
+        )
         if declared > self._max_bytes:
             problem = exchange.too_large()
             response = problem_response(scope["path"], self._status[problem.code], problem)
@@ -78,7 +82,10 @@ class _Exchange:
     answer.
     """
 
-    def __init__(self, receive: Receive, send: Send, max_bytes: int, seconds: float, budget: BodyBudget) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, *, max_bytes: int, seconds: float, budget: BodyBudget
+    ) -> None:
+        self._scope = scope
         self._held = 0  #: bytes of the budget
         self._budget = budget
         self._receive = receive
@@ -95,17 +102,20 @@ class _Exchange:
     async def receive(self) -> Message:
         if not self._unread:
             return await self._receive()
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
-        except TimeoutError as error:
-            raise RequestProblem("body_too_slow", f"the body took more than {self._seconds:g} seconds") from error
+        message = await (self._receive() if BODY_IS_HERE in self._scope else self._receive_in_time())
         try:
             self._hold(message)
         except RequestProblem:
             self.let_go()
             raise
         return message
+
+    async def _receive_in_time(self) -> Message:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError as error:
+            raise RequestProblem("body_too_slow", f"the body took more than {self._seconds:g} seconds") from error
 
     def _hold(self, message: Message) -> None:
         self._count(message)

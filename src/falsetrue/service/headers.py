@@ -19,7 +19,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HEADERS = (
+_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -27,10 +27,13 @@ _HEADERS = (
 )
 #: ... and where it comes by TLS: the next year's requests are to, too (RFC 6797). Other hosts of a domain are not ours.
 _HEADERS_BY_TLS = (*_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
+_NAMES = frozenset(name for name, _ in _HEADERS_BY_TLS)
 
 
 def with_security_headers(headers: Headers, scheme: str | None) -> list[tuple[bytes, bytes]]:
     """An answer's headers with those that every answer carries, unless it has its own; ``scheme`` as it was asked."""
-    own = _HEADERS_BY_TLS if scheme == "https" else _HEADERS
-    named = {name for name, _ in headers}
-    return [*headers, *(header for header in own if header[0] not in named)]
+    added = _HEADERS_BY_TLS if scheme == "https" else _HEADERS
+    own = [name for name, _ in headers if name in _NAMES]
+    if own:
+        added = tuple(header for header in added if header[0] not in own)
+    return [*headers, *added]

@@ -4,11 +4,23 @@ import asyncio
 import re
 from asyncio import TimerHandle
 from collections.abc import Callable
-from typing import Any, ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from falsetrue.service.body import BODY_IS_HERE
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
 
 #: Bytes that a client must take of what waits for it, to be waited for again.
 _STEP = 64 * 1024
@@ -17,8 +29,8 @@ _NO_ROOM = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 31\r\n"
     b"retry-after: 1\r\nconnection: close\r\n\r\nToo many connections; try again"
 )
-#: May come before an answer.
-_CONTINUE = b"HTTP/1.1 100 "
+#: Headers by which an application says how its answer is sent.
+_ABOUT_CONNECTIONS = (b"connection", b"transfer-encoding")
 _UPGRADE = re.compile(rb"\r\n[Uu][Pp][Gg][Rr][Aa][Dd][Ee][ \t]*:")
 
 
@@ -89,10 +101,14 @@ class CarefulProtocol(HttpToolsProtocol):
         self._pending = 0
         self._stop_waiting()
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # whose answer has nothing else
-            self.cycle.transport = _Corked(self.transport)  # type: ignore[assignment]
+        self.cycle.__class__ = _WholeCycle  # uvicorn makes its own kind, and offers no choice
         if self._parting or getattr(self.server_state, "parting", False):
             self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """Nobody needs a clock any more to wait for the body."""
+        super().on_message_complete()
+        self.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]  # a server may add its own
 
     def on_body(self, body: bytes) -> None:
         """``BodyLimit`` counts these."""
@@ -175,30 +191,52 @@ class CarefulProtocol(HttpToolsProtocol):
             self._watching = None
 
 
-class _Corked:
-    """A connection for one answer, whose head leaves with what follows it: two writes are two calls of the system.
+class _WholeCycle(RequestResponseCycle):
+    """A request and its answer, which leaves in one piece where it comes so: two writes are two calls of the system.
 
-    An application may not expect otherwise (ASGI 3.0, "Response Start").
+    The head is held back until the application sends what follows it, which it may not expect otherwise (ASGI 3.0,
+    "Response Start"). Whatever is not an answer as nearly all are is left to uvicorn.
     """
 
-    __slots__ = ("_head", "_is_begun", "_transport", "close", "is_closing")
+    _head: "HTTPResponseStartEvent | None" = None
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head = b""
-        self._is_begun = False
-        self.close = transport.close
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        """Send, or hold back what is a head."""
-        if self._head:
-            self._transport.write(self._head + data)
-            self._head = b""
-        elif self._is_begun or data.startswith(_CONTINUE):
-            self._transport.write(data)
+    async def send(self, message: "ASGISendEvent") -> None:
+        """Send a part of the answer, or keep its head until there is more."""
+        head, self._head = self._head, None
+        if head is None and message["type"] == "http.response.start" and not self.response_started:
+            self._head = message
+        elif head is None:
+            await super().send(message)
+        elif (whole := self._join(head, message)) is None:
+            await super().send(head)
+            await super().send(message)
         else:
-            self._head, self._is_begun = data, True
+            self.transport.write(whole)
+            self.response_started = self.response_complete = True
+            self.message_event.set()
+            self.on_response()
+
+    def _join(self, head: "HTTPResponseStartEvent", message: "ASGISendEvent") -> bytes | None:
+        """The answer as it is sent; ``None`` where there is more to it than a head and a body of the length it says."""
+        if message["type"] != "http.response.body" or message.get("more_body"):
+            return None
+        can_be_sent = self.keep_alive and not self.flow.write_paused and not self.disconnected
+        if not can_be_sent or self.scope["method"] == "HEAD" or self.access_log:
+            return None
+        body = message["body"]
+        lines = [_line(*each) for each in (*self.default_headers, *head["headers"])]
+        if b"content-length: %d\r\n" % len(body) not in lines or b"" in lines:
+            return None
+        return b"".join((STATUS_LINE[head["status"]], *lines, b"\r\n", body))
+
+
+@lru_cache(256)
+def _line(name: bytes, value: bytes) -> bytes:
+    """A line of a head, of which most are those of every answer; nothing where uvicorn has to think, or to object."""
+    name = name.lower()
+    if name in _ABOUT_CONNECTIONS or HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+        return b""
+    return name + b": " + value + b"\r\n"
 
 
 def _without_upgrade(data: bytes) -> bytes:
