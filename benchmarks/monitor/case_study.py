@@ -32,8 +32,8 @@ from falsetrue.features.sketching import Sketcher
 from falsetrue.jobs.classify import Classifier, Item, Refusal
 from falsetrue.jobs.corpora import Sources, read_corpora
 from falsetrue.jobs.monitor import watched_model
-from falsetrue.jobs.monitor_look import Journalled, look
-from falsetrue.jobs.monitor_subjects import Watched
+from falsetrue.jobs.monitor_look import look
+from falsetrue.jobs.monitor_subjects import Journalled, Watched
 from falsetrue.jobs.progress import Quiet
 from falsetrue.jobs.rebase import Judge, TextFile, rebase
 from falsetrue.jobs.recording import Recorder, Told, Tracing
@@ -200,6 +200,12 @@ def _five_days(day: date) -> str:
     return f"days {number - number % 5 + 1}-{number - number % 5 + 5}"
 
 
+def _deciding(case: Case) -> Case:
+    return replace(case, title=f"{case.title}, and something is said of every text", decides_all=True)
+
+
+_TOPIC: Final = Case(title="GossipCop, then PolitiFact", news=other_topic, period=_five_days)
+_LANGUAGE: Final = Case(title="English, then Spanish", news=other_language, period=_five_days)
 CASES: Final = {
     "unchanged": Case(title="No change: GossipCop, shuffled", news=unchanged, period=_five_days),
     "unchanged-own": Case(
@@ -211,20 +217,10 @@ CASES: Final = {
     "isot": Case(title="ISOT, whole articles, by their dates", news=isot, period=_month),
     "isot-unmasked": Case(title="The same, nothing masked when it was trained", news=isot, period=_month, recipe=PLAIN),
     "isot-headlines": Case(title="ISOT, headlines, by their dates", news=isot_headlines, period=_month),
-    "topic": Case(title="GossipCop, then PolitiFact", news=other_topic, period=_five_days),
-    "topic-decided": Case(
-        title="GossipCop, then PolitiFact, and something is said of every text",
-        news=other_topic,
-        period=_five_days,
-        decides_all=True,
-    ),
-    "language": Case(title="English, then Spanish", news=other_language, period=_five_days),
-    "language-decided": Case(
-        title="English, then Spanish, and something is said of every text",
-        news=other_language,
-        period=_five_days,
-        decides_all=True,
-    ),
+    "topic": _TOPIC,
+    "topic-decided": _deciding(_TOPIC),
+    "language": _LANGUAGE,
+    "language-decided": _deciding(_LANGUAGE),
 }
 
 

@@ -18,12 +18,12 @@ from falsetrue.database.engine import reading, writing
 from falsetrue.database.tables import alarm_events, alarms, audit_items, monitor_days, monitor_reports
 from falsetrue.errors import InputError
 from falsetrue.features.sketching import Sketcher
-from falsetrue.jobs import monitor_look
+from falsetrue.jobs import monitor_standing
 from falsetrue.jobs.monitor import report_file, report_journal, watched_scores
 from falsetrue.jobs.monitor_detectors import restarted, streams_of
 from falsetrue.jobs.monitor_labels import as_scored
-from falsetrue.jobs.monitor_look import Journalled, closed_until, look, look_at_day
-from falsetrue.jobs.monitor_subjects import Watched
+from falsetrue.jobs.monitor_look import closed_until, look, look_at_day
+from falsetrue.jobs.monitor_subjects import Journalled, Watched
 from falsetrue.jobs.rebase import TextFile, rebase
 from falsetrue.journal.audit_items import AuditItems, AuditLabel
 from falsetrue.journal.records import Entry, Writing
@@ -217,7 +217,7 @@ def test_a_drift_raises_one_alarm_and_is_in_the_report(journal: Journalled, watc
 def test_without_own_texts_to_compare_with_the_first_ones_are_kept_and_later_ones_compared_with_them(
     journal: Journalled, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor_look, "FIRST", 400)
+    monkeypatch.setattr(monitor_standing, "FIRST", 400)
     write(journal.engine, *(entries(day, 250) for day in range(3)))
     found = looks(journal, replace(watched, comparable=None), after(3))
     topics = [[each.watch for each in one.findings if each.watch == "topic"] for one in found]

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -100,7 +99,6 @@ def test_a_language_of_few_texts_has_no_baseline_of_its_own() -> None:
     few = make_observations(150, 3, languages=("pt",))
     reference = _reference(_MADE, few)
     assert reference.usual("pt") is None
-    assert reference.limit("pt") is None
     assert reference.all.profile.languages["pt"] == 150
 
 
@@ -134,23 +132,24 @@ def test_errors_are_those_of_the_labels() -> None:
 def test_texts_without_any_label_tell_nothing_of_errors() -> None:
     reference = _reference(replace(_MADE, truth=None))
     assert reference.all.outcomes.texts == 0
-    assert reference.limit() is None
+    assert reference.all.outcomes.judged.texts == 0
+    assert reference.all.outcomes.shares() == {}
 
 
 def test_the_limit_of_the_error_is_the_exact_bound() -> None:
     rate = _REFERENCE.all.outcomes.decided
     expected = binomtest(rate.errors, rate.texts, alternative="less").proportion_ci(0.95, method="exact").high
-    assert _REFERENCE.limit() == pytest.approx(expected)
-    undecided = _reference(replace(_MADE, labels=np.full(900, -1, np.int8)))
-    assert undecided.limit() == pytest.approx(undecided.all.outcomes.forced.limit)
+    assert _REFERENCE.all.outcomes.judged.limit == pytest.approx(expected)
+    undecided = Outcomes.of(replace(_MADE, labels=np.full(900, -1, np.int8)))
+    assert undecided.judged.limit == pytest.approx(undecided.forced.limit)
 
 
-def test_bins_hold_about_as_many_texts_each() -> None:
-    edges = _REFERENCE.edges("words", bins=5)
-    assert len(edges) == 4
-    counts: Any = np.histogram(_MADE.words, [0, *edges, np.inf])[0]
-    assert counts.min() > 0.8 * 900 / 5
-    assert counts.max() < 1.2 * 900 / 5
+def test_shares_are_those_of_the_estimates_that_have_labels() -> None:
+    outcomes = _REFERENCE.all.outcomes
+    precision = {f"precision_{name}": 1 - outcomes.precision(said).value for said, name in enumerate(("false", "real"))}
+    assert outcomes.shares() == {"error": outcomes.decided.value, "error_forced": outcomes.forced.value} | precision
+    undecided = Outcomes.of(replace(_MADE, labels=np.full(900, -1, np.int8)))
+    assert undecided.shares() == {"error_forced": undecided.forced.value}
 
 
 def test_shares_of_scores_are_those_of_the_texts() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from falsetrue.journal.records import Statistics
     from falsetrue.settings import Settings
+    from falsetrue.wiring import Storage
 
 app = typer.Typer(help="What the service has said.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -242,6 +243,13 @@ def feedback(
 
 @contextmanager
 def opened(*, is_new: bool = False) -> "Iterator[tuple[Engine, Settings]]":
+    """As :func:`opened_storage`, and connected already."""
+    with opened_storage(is_new=is_new) as (storage, settings):
+        yield storage.engine(), settings
+
+
+@contextmanager
+def opened_storage(*, is_new: bool = False) -> "Iterator[tuple[Storage, Settings]]":
     """The database that is set; raises :class:`InputError` where there is none yet, unless it is to be new."""
     from falsetrue.settings import load_settings
     from falsetrue.wiring import open_storage, sqlite_file
@@ -252,7 +260,7 @@ def opened(*, is_new: bool = False) -> "Iterator[tuple[Engine, Settings]]":
         raise InputError(f"{file}: there is no journal yet; name another with FALSETRUE_DATABASE_URL or _STATE_FOLDER")
     storage = open_storage(settings)
     try:
-        yield storage.engine(), settings
+        yield storage, settings
     finally:
         storage.close()
 

@@ -15,38 +15,30 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 import typer
 
-from falsetrue.cli import monitor_audit, monitor_webhook
-from falsetrue.cli.exit_codes import CRITICAL, WARNING
-from falsetrue.cli.journal import Since, parse_moment
+from falsetrue.cli import monitor_alarms, monitor_audit, monitor_webhook
+from falsetrue.cli.journal import Since, opened_storage, parse_moment
+from falsetrue.cli.monitor_alarms import store_of
+from falsetrue.cli.monitor_output import Language, check_language, end_with, tell
 from falsetrue.cli.options import AsJson, Date, Label, Model, PolicyName, Replace, Text, Title
-from falsetrue.cli.output import Bar, check_report, print_error, print_json, write_report
+from falsetrue.cli.output import Bar, check_report, print_error, print_json
 from falsetrue.errors import DatabaseError, FalsetrueError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from falsetrue.bundle.folder import Bundle
-    from falsetrue.jobs.monitor_look import Journalled
-    from falsetrue.jobs.monitor_subjects import Watched
+    from falsetrue.jobs.monitor_subjects import Journalled, Watched
     from falsetrue.jobs.rebase import Judge, TextFile
-    from falsetrue.monitor.findings import Alarm, Finding, Report, Severity
+    from falsetrue.monitor.findings import Report, Severity
     from falsetrue.monitor.reference import Reference
-    from falsetrue.monitor.store import MonitorStore
     from falsetrue.settings import Settings
     from falsetrue.wiring import Storage
 
 app = typer.Typer(help="Whether the model is still right.", no_args_is_help=True, rich_markup_mode=None)
-alarms_app = typer.Typer(
-    help="What was found, and what became of it.", invoke_without_command=True, rich_markup_mode=None
-)
-app.add_typer(alarms_app, name="alarms")
+app.add_typer(monitor_alarms.app, name="alarms")
 app.add_typer(monitor_audit.app, name="audit")
 app.add_typer(monitor_webhook.app, name="webhook")
 
 Done = TypeVar("Done")
 
-#: Alarms of a list at most.
-_LISTED = 100
-
-Language = Annotated[str, typer.Option("--language", help="Of the report: en or es.")]
 Html = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML page that needs nothing else.")
 ]
@@ -83,7 +75,9 @@ def report(
     This spends no budget and raises no alarm. The exit code is 0 where nothing was found, 10 for a warning, 20 for
     something critical.
     """
-    _check_language(language)
+    from falsetrue.monitor.alarms import gravest
+
+    check_language(language)
     check_report(html, replace=replace)
     with _needs_scipy(), Bar(quiet=as_json) as bar:
         bar.phase("reading", unit="texts")
@@ -96,9 +90,9 @@ def report(
         elif score is not None or baseline is not None:
             raise InputError("--score and --baseline are for a file: name it with --data")
         else:
-            made = _report_journal(model, _moment("--since", since), _moment("--until", until), bar)
-    _tell(made, html, language, as_json=as_json)
-    _exit(made)
+            made = _report_journal(model, parse_moment("--since", since), parse_moment("--until", until), bar)
+    tell(made, html, language, as_json=as_json)
+    end_with(gravest(made.findings))
 
 
 @app.command()
@@ -117,7 +111,7 @@ def watch(
     """
     from falsetrue.access.keys import parse_time
 
-    _check_language(language)
+    check_language(language)
     pause = parse_time(every)
     if pause < timedelta(minutes=1):
         raise InputError(f"--every {every}: is more often than once a minute; days end once a day")
@@ -129,22 +123,27 @@ def watch(
         if once:
             worst = looking()
             monitor_webhook.deliver_due(ended.is_set)
-            _exit_with(worst)
-            return
-        _check_watchable(model)
-        next_look = datetime.now(UTC)
-        while not ended.is_set():
-            if datetime.now(UTC) >= next_look:
-                next_look = datetime.now(UTC) + pause
-                _attempt(looking, every)
-            next_message = _attempt(partial(monitor_webhook.deliver_due, ended.is_set), every)
-            ended.wait(_seconds_until(min(next_look, next_message or next_look)))
+            end_with(worst)
+        else:
+            _check_watchable(model)
+            _keep_watching(looking, every, pause, ended)
 
 
 def _check_watchable(model: str | None) -> None:
     """Raise what would be wrong with every look, whatever becomes of the database."""
-    with suppress(DatabaseError), _opened() as (_, settings):
+    with suppress(DatabaseError), opened_storage() as (_, settings):
         _open_bundle(settings, model)
+
+
+def _keep_watching(looking: Callable[[], object], every: str, pause: timedelta, ended: threading.Event) -> None:
+    """Look each time that the pause is over, and deliver messages when they are due, until it is ``ended``."""
+    next_look = datetime.now(UTC)
+    while not ended.is_set():
+        if datetime.now(UTC) >= next_look:
+            next_look = datetime.now(UTC) + pause
+            _attempt(looking, every)
+        next_message = _attempt(partial(monitor_webhook.deliver_due, ended.is_set), every)
+        ended.wait(_seconds_until(min(next_look, next_message or next_look)))
 
 
 def _attempt(work: Callable[[], Done], every: str) -> Done | None:
@@ -203,84 +202,6 @@ def baseline(
         typer.echo(f"{where}: a baseline of {made.texts:,} texts, {labels:,} of them with a label")
 
 
-# --- alarms ------------------------------------------------------------------------------------------------
-
-
-@alarms_app.callback()
-def _alarms(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_alarms()
-
-
-@alarms_app.command("list")
-def list_alarms(
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
-    language: Language = "en",
-    as_json: AsJson = False,
-) -> None:
-    """List alarms, the newest first."""
-    _check_language(language)
-    with _opened() as (storage, settings):
-        found = [each for each in _store(storage, settings).alarms(limit=_LISTED) if not (only_open and each.ended_at)]
-    if as_json:
-        print_json(found)
-    else:
-        typer.echo("\n".join(_alarm_line(each, language) for each in found) or "no alarms")
-
-
-@alarms_app.command()
-def show(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
-    language: Language = "en",
-    as_json: AsJson = False,
-) -> None:
-    """Show an alarm, what it means, and what became of it."""
-    from falsetrue.report.watch_words import explain
-
-    _check_language(language)
-    with _opened() as (storage, settings):
-        store = _store(storage, settings)
-        alarm = store.alarm(identifier)
-        events = store.events(alarm.id)
-    if as_json:
-        print_json({"alarm": alarm, "events": events})
-        return
-    words = explain(alarm.finding, language, model=f"MODEL@{alarm.model_version}")
-    typer.echo(f"{_alarm_line(alarm, language)}\n  {words.now}\n  {words.not_so}")
-    for advice in words.advice:
-        typer.echo(f"  - {advice.name}: {advice.command or advice.how}")
-    for event in events:
-        note = f": {event.note}" if event.note else ""
-        typer.echo(f"  {event.at:%Y-%m-%d %H:%M} UTC {event.what} by {event.by}{note}")
-
-
-@alarms_app.command()
-def acknowledge(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
-    by: Annotated[str, typer.Option(metavar="WHO", help="Who has seen it.")],
-    note: Annotated[str | None, typer.Option(metavar="TEXT", help="What is to be remembered of it.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say that somebody has seen an alarm. One by a detector ends with that, and the detector begins anew."""
-    with _opened() as (storage, settings):
-        alarm = _store(storage, settings).acknowledge(identifier, by=by, note=note, now=datetime.now(UTC))
-    if as_json:
-        print_json(alarm)
-    else:
-        typer.echo(f"{alarm.id}: acknowledged by {alarm.acknowledged_by}{'; ended' if alarm.ended_at else ''}")
-
-
-def _alarm_line(alarm: "Alarm", language: str) -> str:
-    from falsetrue.report.watch_words import severity_in_words, subject_in_words, watch_in_words
-
-    state = f"ended {alarm.ended_at:%Y-%m-%d}" if alarm.ended_at else f"open, seen {alarm.last_seen_at:%Y-%m-%d}"
-    seen = f"; acknowledged by {alarm.acknowledged_by}" if alarm.acknowledged_by else ""
-    watch = watch_in_words(alarm.watch, language, alarm.kind)
-    whose = subject_in_words(alarm.subject, language)
-    severity = severity_in_words(alarm.severity, language)
-    return f"{alarm.id}  {severity}: {watch} ({whose}); since {alarm.raised_at:%Y-%m-%d}; {state}{seen}"
-
-
 # --- the work ------------------------------------------------------------------------------------------------
 
 
@@ -288,7 +209,7 @@ def _report_journal(model: str | None, since: datetime | None, until: datetime |
     from falsetrue.jobs.monitor import report_journal
 
     now = datetime.now(UTC)
-    with _opened() as (storage, settings):
+    with opened_storage() as (storage, settings):
         journal, watched = _journalled(storage, settings, model)
         begin, end = since or now - timedelta(days=7), until or now
         if begin >= end:
@@ -332,9 +253,9 @@ def _rebase(file: "TextFile", model: str | None, policy: str | None, output: Pat
         except OSError as error:
             raise InputError(f"{output}: cannot be written ({error.strerror})") from error
         return reference
-    with _opened() as (storage, settings):
+    with opened_storage() as (storage, settings):
         reference = rebase(file, judge, salt=storage.secret.key("sketch"), is_secret=True, now=now)
-        _store(storage, settings).add_reference(reference.model_version, reference.name, reference.to_bytes(), now)
+        store_of(storage, settings).add_reference(reference.model_version, reference.name, reference.to_bytes(), now)
     return reference
 
 
@@ -343,7 +264,7 @@ def _look(model: str | None, language: str, *, as_json: bool, is_ended: Callable
     from falsetrue.jobs.monitor_look import look
     from falsetrue.monitor.findings import Severity
 
-    with _opened() as (storage, settings), Bar(quiet=as_json) as bar:
+    with opened_storage() as (storage, settings), Bar(quiet=as_json) as bar:
         journal, watched = _journalled(storage, settings, model)
         bar.phase("looking", unit="days")
         holder = f"process {os.getpid()} on {socket.gethostname()} ({secrets.token_hex(3)})"
@@ -360,7 +281,7 @@ def _look(model: str | None, language: str, *, as_json: bool, is_ended: Callable
             journal.audit.forget(datetime.now(UTC), timedelta(days=settings.audit_days))
         still = {each.alarm.severity for each in journal.store.open_alarms()}
     for each in reports:
-        _tell(each, None, language, as_json=as_json)
+        tell(each, None, language, as_json=as_json)
     if not reports and not as_json:
         print_error("falsetrue: no day has ended that was not looked at")
     return Severity.CRITICAL if Severity.CRITICAL in still else Severity.WARNING if still else None
@@ -368,10 +289,10 @@ def _look(model: str | None, language: str, *, as_json: bool, is_ended: Callable
 
 def _journalled(storage: "Storage", settings: "Settings", model: str | None) -> "tuple[Journalled, Watched]":
     from falsetrue.jobs.monitor import watched_model
-    from falsetrue.jobs.monitor_look import Journalled
+    from falsetrue.jobs.monitor_subjects import Journalled
     from falsetrue.registry.policies import Policies
 
-    store = _store(storage, settings)
+    store = store_of(storage, settings)
     journal = Journalled(
         engine=storage.engine(),
         store=store,
@@ -418,29 +339,6 @@ def _secret_salt(settings: "Settings") -> bytes:
     return load_secret(settings.secret, settings.state_folder).key("sketch")
 
 
-def _store(storage: "Storage", settings: "Settings") -> "MonitorStore":
-    from falsetrue.monitor.store import MonitorStore
-
-    return MonitorStore(storage.engine(), tells=settings.webhook_url is not None)
-
-
-@contextmanager
-def _opened() -> "Iterator[tuple[Storage, Settings]]":
-    """The database that is set; raises :class:`InputError` where there is none yet."""
-    from falsetrue.settings import load_settings
-    from falsetrue.wiring import open_storage, sqlite_file
-
-    settings = load_settings()
-    file = sqlite_file(settings)
-    if settings.database_url is None and not file.exists():
-        raise InputError(f"{file}: there is no journal yet; name another with FALSETRUE_DATABASE_URL or _STATE_FOLDER")
-    storage = open_storage(settings)
-    try:
-        yield storage, settings
-    finally:
-        storage.close()
-
-
 @contextmanager
 def _needs_scipy() -> "Iterator[None]":
     try:
@@ -449,82 +347,3 @@ def _needs_scipy() -> "Iterator[None]":
         if error.name and error.name.startswith("falsetrue"):
             raise
         raise MissingExtraError("`falsetrue monitor`", "monitor") from error
-
-
-def _moment(option: str, written: str | None) -> datetime | None:
-    return parse_moment(option, written)
-
-
-def _check_language(language: str) -> None:
-    if language not in ("en", "es"):
-        raise InputError(f"--language {language[:20]!r} is neither en nor es")
-
-
-# --- telling -----------------------------------------------------------------------------------------------
-
-
-def _tell(made: "Report", html: Path | None, language: str, *, as_json: bool) -> None:
-    if html is not None:
-        from falsetrue.report.monitoring import monitoring_page
-
-        write_report(html, monitoring_page(made, language))
-    if as_json:
-        print_json(msgspec.to_builtins(made))
-    else:
-        typer.echo("\n".join(_describe(made, language)))
-
-
-def _describe(made: "Report", language: str) -> Iterator[str]:
-    """What matters first; then what changed; then how much was looked at."""
-    from falsetrue.monitor.findings import State
-    from falsetrue.report.watch_words import budget_in_words, gravest_first, headline, model_of, note_in_words
-
-    top = headline(made, language)
-    yield f"{model_of(made)}  {made.since:%Y-%m-%d %H:%M} to {made.until:%Y-%m-%d %H:%M} UTC  {made.texts:,}"
-    yield top.title
-    yield f"  {top.text}"
-    changed = [each for each in gravest_first(made.findings) if each.state is State.DRIFT]
-    if changed:
-        yield ""
-        yield from _table([_cells(each, made, language) for each in changed])
-    counts = {state: sum(each.state is state for each in made.findings) for state in State}
-    yield ""
-    yield "  ".join(f"{state.value.replace('_', ' ')}: {number}" for state, number in counts.items())
-    for budget in made.budgets:
-        yield ": ".join(budget_in_words(budget, language))
-    for note in made.notes:
-        yield f"* {note_in_words(note, language)}"
-
-
-def _cells(finding: "Finding", made: "Report", language: str) -> list[str]:
-    from falsetrue.report.watch_words import explain, model_of
-
-    words = explain(finding, language, model=model_of(made))
-    todo = words.advice[0] if words.advice else None
-    advice = "" if todo is None else todo.command or todo.name
-    return [
-        words.severity,
-        words.name,
-        words.subject,
-        f"{words.baseline} → {words.current}",
-        words.strength,
-        words.by,
-        advice,
-    ]
-
-
-def _table(rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _exit(made: "Report") -> None:
-    from falsetrue.monitor.alarms import gravest
-
-    _exit_with(gravest(made.findings))
-
-
-def _exit_with(worst: "Severity | None") -> None:
-    if worst is not None:
-        raise typer.Exit(CRITICAL if worst.value == "critical" else WARNING)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -13,17 +13,18 @@ from falsetrue.bundle.folder import Bundle
 from falsetrue.bundle.manifest import REFERENCE
 from falsetrue.jobs.monitor_detectors import findings_of, restarted, streams_of
 from falsetrue.jobs.monitor_labels import by_audit
-from falsetrue.jobs.monitor_look import (
+from falsetrue.jobs.monitor_reports import OF_ESTIMATES, audit_of, begin_of, notes_of, report_of
+from falsetrue.jobs.monitor_standing import ONE_DAY, budgets, read_standing
+from falsetrue.jobs.monitor_subjects import (
+    ALL,
+    MOST_KEYS,
     Journalled,
-    Standing,
-    audit_of,
-    begin_of,
-    budgets,
-    day_of,
-    notes_of,
+    Watched,
+    count,
+    examine_all,
     observed,
+    without_features,
 )
-from falsetrue.jobs.monitor_subjects import ALL, MOST_KEYS, Watched, count, examine_all, without_features
 from falsetrue.jobs.rebase import Judge, TextFile, read_observations, reference_of_bundle
 from falsetrue.journal.columns import count_days, largest_keys
 from falsetrue.journal.records import Filters
@@ -43,7 +44,7 @@ from falsetrue.monitor.findings import (
 )
 from falsetrue.monitor.observations import Observations
 from falsetrue.monitor.profile import Profile
-from falsetrue.monitor.reference import LEAST, SCORE_EDGES, ErrorRate, Outcomes, Reference, score_counts
+from falsetrue.monitor.reference import LEAST, PRECISIONS, Outcomes, Reference
 from falsetrue.monitor.store import MonitorStore
 
 #: Fewer labels say nothing of harm.
@@ -153,15 +154,14 @@ def report_journal(
     comparable = watched.comparable or _comparable(journal, watched, since)
     seed = since.date().toordinal()
     tested, estimates = examine_all(profiles, replace(watched, comparable=comparable), seed=seed, alpha=ALPHA_LOOK)
-    _, content = journal.store.state(watched.version)
-    standing = Standing() if content is None else msgspec.json.decode(content, type=Standing)
+    _, standing = read_standing(journal.store, watched.version)
     open_alarms = {(each.alarm.watch, each.alarm.subject) for each in journal.store.open_alarms()}
     wanted = streams_of(watched.languages, watched.reference)
     streams = restarted(standing.streams, wanted, open_alarms, daily=journal.audit_daily)
     detected = findings_of(streams, wanted, watched.reference, audited=journal.audited)
     notes = notes_of(journal, watched)
     return msgspec.structs.replace(
-        _report(watched, profiles.get(ALL, Profile.empty()), counted.days, now=now, since=since, until=until),
+        report_of(watched, profiles.get(ALL, Profile.empty()), counted.days, now=now, since=since, until=until),
         findings=(*tested, *detected),
         estimates=(*_by_audit(journal, watched, profiles, counted, since), *estimates),
         budgets=budgets(standing, now.date()),
@@ -230,22 +230,22 @@ def report_file(
     )
     days = sorted(counted.days)
     labelled = counted.outcomes[ALL].texts if ALL in counted.outcomes else 0
-    notes = ["file_has_no_audit", "cbpe_is_blind_to_concept_drift", "bbse_assumes_label_shift", *watched.notes]
+    notes = ("file_has_no_audit", *OF_ESTIMATES, *watched.notes)
     return msgspec.structs.replace(
-        _report(
+        report_of(
             watched,
             profiles.get(ALL, Profile.empty()),
             counted.days,
             now=now,
             since=begin_of(days[0]) if days else now,
-            until=begin_of(days[-1] + timedelta(days=1)) if days else now,
+            until=begin_of(days[-1] + ONE_DAY) if days else now,
         ),
         findings=tuple(tested),
         estimates=(
             *(each for subject, own in counted.outcomes.items() for each in by_labels(own, watched, subject)),
             *estimates,
         ),
-        notes=tuple(notes) if labelled else (*notes, "no_labels_in_file"),
+        notes=notes if labelled else (*notes, "no_labels_in_file"),
     )
 
 
@@ -257,8 +257,8 @@ def harm_of(outcomes: Outcomes, reference: Reference, subject: Subject) -> Findi
     usual = reference.usual(subject.language)
     if usual is None or not outcomes.texts:
         return None
-    is_decided = bool(usual.outcomes.decided.texts)
-    before, now = (_rate(each, is_decided=is_decided) for each in (usual.outcomes, outcomes))
+    before = usual.outcomes.judged
+    now = outcomes.decided if usual.outcomes.decided.texts else outcomes.forced
     if not before.texts or not now.texts:
         return None
     enough = now.texts >= LEAST_LABELS
@@ -284,58 +284,21 @@ def harm_of(outcomes: Outcomes, reference: Reference, subject: Subject) -> Findi
     )
 
 
-def _rate(outcomes: Outcomes, *, is_decided: bool) -> ErrorRate:
-    return outcomes.decided if is_decided else outcomes.forced
-
-
 def by_labels(outcomes: Outcomes, watched: Watched, subject: Subject) -> Iterator[Estimate]:
     """Errors and precision as labels have them, with exact intervals."""
     usual = watched.reference.usual(subject.language)
-    before = watched.reference.all.outcomes if usual is None else usual.outcomes
-    rates = (
-        ("error", outcomes.decided, before.decided, False),
-        ("error_forced", outcomes.forced, before.forced, False),
-        ("precision_false", outcomes.precision(0), before.precision(0), True),
-        ("precision_real", outcomes.precision(1), before.precision(1), True),
-    )
-    for name, now, then, is_precision in rates:
-        if now.texts:
-            wrong = proportion(now.texts - now.errors if is_precision else now.errors, now.texts)
-            was = 1 - then.value if is_precision else then.value
+    before = (usual or watched.reference.all).outcomes.shares()
+    for name, rate in outcomes.rates().items():
+        if rate.texts:
+            share = proportion(rate.texts - rate.errors if name in PRECISIONS else rate.errors, rate.texts)
             yield Estimate(
                 name=name,
                 method="Clopper-Pearson",
                 subject=subject,
-                value=wrong.value,
-                low=wrong.low,
-                high=wrong.high,
-                labels=now.texts,
-                texts=now.texts,
-                baseline=was if then.texts else None,
+                value=share.value,
+                low=share.low,
+                high=share.high,
+                labels=rate.texts,
+                texts=rate.texts,
+                baseline=before.get(name),
             )
-
-
-# --- both -----------------------------------------------------------------------------------------------
-
-
-def _report(
-    watched: Watched, profile: Profile, days: dict[date, Profile], *, now: datetime, since: datetime, until: datetime
-) -> Report:
-    """A report without findings."""
-    return Report(
-        made_at=now.astimezone(UTC),
-        model_name=watched.name,
-        model_version=watched.version,
-        baseline=watched.reference.name,
-        baseline_texts=watched.reference.texts,
-        since=since,
-        until=until,
-        texts=profile.texts,
-        findings=(),
-        estimates=(),
-        budgets=(),
-        days=tuple(day_of(day, each, watched) for day, each in sorted(days.items())),
-        score_edges=SCORE_EDGES,
-        score_counts=score_counts(profile),
-        score_baseline=watched.reference.score_shares,
-    )

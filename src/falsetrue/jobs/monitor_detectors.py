@@ -163,11 +163,10 @@ _NOTHING: Final = (np.empty((0, 0)), np.empty(0))
 
 def _harm(usual: Usual, labels: Sequence[AuditLabel]) -> tuple[Floats, Floats]:
     """Errors of verdicts, or of what would be said at a half where the baseline knows of no verdict."""
-    decided = usual.outcomes.decided
-    rate = decided if decided.texts else usual.outcomes.forced
+    rate = usual.outcomes.judged
     if not rate.texts:
         return _NOTHING
-    if decided.texts:
+    if usual.outcomes.decided.texts:
         errors = [label.said != label.label for label in labels if label.said != "unsure"]
     else:
         errors = [(label.p_real > 0.5) != (label.label == "real") for label in labels]  # noqa: PLR2004 - even odds
@@ -251,7 +250,7 @@ def _baseline(watch: str, usual: Usual) -> float | None:
         return _count_broken(usual.profile) / usual.profile.texts if usual.profile.texts else None
     if watch == "calibration":
         return 0.0 if usual.outcomes.texts else None
-    rate = usual.outcomes.decided if usual.outcomes.decided.texts else usual.outcomes.forced
+    rate = usual.outcomes.judged
     return rate.value if rate.texts else None
 
 

@@ -12,12 +12,9 @@ from falsetrue.journal.audit_items import AuditLabel
 from falsetrue.model.prevalence import adjust
 from falsetrue.monitor.estimation import Audited, estimate_labelled
 from falsetrue.monitor.findings import Estimate, Subject
-from falsetrue.monitor.observations import FALSE, REAL, UNSURE
+from falsetrue.monitor.observations import SAID, UNSURE
 from falsetrue.monitor.profile import Profile, score_middles
-from falsetrue.monitor.reference import Outcomes
 from falsetrue.monitor.store import MonitorStore
-
-_SAID = {"false": FALSE, "real": REAL}
 
 
 def as_scored(label: AuditLabel, watched: Watched) -> AuditLabel:
@@ -28,7 +25,7 @@ def as_scored(label: AuditLabel, watched: Watched) -> AuditLabel:
     p_real, said = label.p_real, label.said
     if label.prevalence is not None:
         p_real = adjust(p_real, prevalence=watched.trained_prevalence, trained_prevalence=label.prevalence)
-    if watched.policy is not None and said in _SAID:
+    if watched.policy is not None and SAID.get(said, UNSURE) != UNSURE:
         said = watched.policy.thresholds(label.language).outcome(p_real).value
     return msgspec.structs.replace(label, p_real=p_real, said=said)
 
@@ -67,21 +64,14 @@ def _estimates(
     labels: list[AuditLabel], weights: Mapping[date, float], profile: Profile, watched: Watched, subject: Subject
 ) -> list[Estimate]:
     audited = Audited(
-        truth=np.array([_SAID[label.label] for label in labels], dtype=np.int8),
-        said=np.array([_SAID.get(label.said, UNSURE) for label in labels], dtype=np.int8),
+        truth=np.array([SAID[label.label] for label in labels], dtype=np.int8),
+        said=np.array([SAID.get(label.said, UNSURE) for label in labels], dtype=np.int8),
         p_real=np.array([label.p_real for label in labels]),
         weights=np.array([weights[label.day] for label in labels]),
     )
     usual = watched.reference.usual(subject.language) or watched.reference.all
-    before = _before(usual.outcomes)
+    before = usual.outcomes.shares()
     return [
         msgspec.structs.replace(each, baseline=before.get(each.name))
         for each in estimate_labelled(audited, score_middles(), profile.scores, subject=subject)
     ]
-
-
-def _before(outcomes: Outcomes) -> dict[str, float]:
-    """The same figures of the baseline, where it has labels."""
-    said = {"precision_false": outcomes.precision(0), "precision_real": outcomes.precision(1)}
-    found = {name: 1 - rate.value for name, rate in said.items() if rate.texts}
-    return found | ({"error": outcomes.decided.value} if outcomes.decided.texts else {})

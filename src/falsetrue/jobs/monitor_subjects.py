@@ -1,15 +1,18 @@
 """Texts to profiles by subject, and profiles to findings: what a look and a report on the spot have in common."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Engine
 
 from falsetrue.features.sketches import Features, read_sketches
-from falsetrue.journal.columns import Columns
+from falsetrue.journal.audit_items import AuditItems
+from falsetrue.journal.columns import Columns, read_columns
+from falsetrue.journal.records import Filters
 from falsetrue.model.deciding import OUTCOMES, decide_all
 from falsetrue.model.decision import Policy
 from falsetrue.model.prevalence import adjust
@@ -17,23 +20,16 @@ from falsetrue.monitor.campaigns import Campaigns, find_campaigns
 from falsetrue.monitor.correction import corrected
 from falsetrue.monitor.drift import estimates, examine
 from falsetrue.monitor.findings import Estimate, Finding, Subject
-from falsetrue.monitor.observations import (
-    FALSE,
-    REAL,
-    UNSURE,
-    Observations,
-    no_sketches,
-    priorities_of_ids,
-)
+from falsetrue.monitor.observations import SAID, UNSURE, Observations, no_sketches, priorities_of_ids
 from falsetrue.monitor.profile import Profile
 from falsetrue.monitor.reference import Reference
+from falsetrue.monitor.store import MonitorStore
 from falsetrue.monitor.topics import find_new_words, find_topic
 
 #: Whose texts are looked at on their own: so many callers, those with the most texts.
 MOST_KEYS: Final = 20
 #: All texts.
 ALL: Final = Subject()
-_LABELS: Final = {"false": FALSE, "real": REAL, "unsure": UNSURE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +49,29 @@ class Watched:
     notes: tuple[str, ...] = ()  #: names of what a reader must know of it
 
 
+@dataclass(frozen=True, kw_only=True)
+class Journalled:
+    """A journal that is watched."""
+
+    engine: Engine
+    store: MonitorStore
+    audit: AuditItems
+    audited: bool  #: whether an audit slice is drawn
+    audit_daily: int
+
+
 Profiles = Mapping[Subject, Profile]
 
 
 def order_of(subject: Subject) -> tuple[str, str]:
     """All texts first, then keys, then languages."""
     return subject.language or "", subject.key or ""
+
+
+def observed(engine: Engine, filters: Filters, watched: Watched) -> Iterator[Observations]:
+    """Rows of the journal; raises :class:`DatabaseError`."""
+    for columns in read_columns(engine, filters):
+        yield observe(columns, watched)
 
 
 def observe(columns: Columns, watched: Watched) -> Observations:
@@ -96,7 +109,7 @@ def observe(columns: Columns, watched: Watched) -> Observations:
 
 
 def _verdicts(columns: Columns, p_real: NDArray[np.float64], policy: Policy | None) -> NDArray[np.int8]:
-    said = np.array([_LABELS.get(label, UNSURE) for label in columns.labels.tolist()], dtype=np.int8)
+    said = np.array([SAID.get(label, UNSURE) for label in columns.labels.tolist()], dtype=np.int8)
     if policy is None:
         return said
     made = decide_all(
@@ -106,7 +119,7 @@ def _verdicts(columns: Columns, p_real: NDArray[np.float64], policy: Policy | No
         known_words=columns.known_words,
         languages=columns.languages.tolist(),
     )
-    codes = np.array([_LABELS.get(outcome.value, UNSURE) for outcome in OUTCOMES], dtype=np.int8)
+    codes = np.array([SAID[outcome] for outcome in OUTCOMES], dtype=np.int8)
     return np.where(said == UNSURE, said, codes[made.outcomes])
 
 

@@ -25,8 +25,6 @@ _Wanted: TypeAlias = "tuple[str, NDArray[np.bool_], Floats, Floats, Traffic]"
 
 CLOPPER_PEARSON: Final = "Clopper-Pearson"
 PPI: Final = "PPI"
-#: Reviewed verdicts below which a precision is not told, only counted.
-ENOUGH_REVIEWED: Final = 100
 #: Labels of either kind, as expected and as they came, below which the normal approximation of PPI is not trusted.
 _SUPPOSED_OF_EITHER: Final = 30
 _LEAST_OF_EITHER: Final = 10
@@ -125,9 +123,9 @@ def estimate_labelled(
     """Error of the verdicts, precision of either, and the share of false news; those of which there are labels.
 
     ``scores``, shape (3, bins), are all texts said to be false, real and unsure, by bin of ``p_real``, whose
-    middles, shape (bins,), are ``middles`` (of :class:`falsetrue.monitor.profile.Profile`). Of fewer than
-    :data:`ENOUGH_REVIEWED` labels a figure is there all the same, with its ``labels``: whoever shows it says "not
-    enough labels" instead. Raises :class:`InputError` where arrays of ``audited`` are of other lengths or labels.
+    middles, shape (bins,), are ``middles`` (of :class:`falsetrue.monitor.profile.Profile`). Of few labels a figure is
+    there all the same, with its ``labels``: whoever shows it says "not enough labels" instead. Raises
+    :class:`InputError` where arrays of ``audited`` are of other lengths or labels.
     """
     _check(audited)
     found = []

@@ -1,6 +1,6 @@
 """What is known of each of many texts that were classified, as columns: rows of the journal, or of a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ REAL: Final = 1
 UNSURE: Final = -1  #: of ``labels``: no decision
 UNKNOWN: Final = -1  #: of ``truth``: nobody said
 #: How a verdict is written in ``labels``.
-SAID: Final = {Outcome.FALSE: FALSE, Outcome.REAL: REAL, Outcome.UNSURE: UNSURE}
+SAID: Final[Mapping[str, int]] = {Outcome.FALSE: FALSE, Outcome.REAL: REAL, Outcome.UNSURE: UNSURE}
 
 
 @dataclass(frozen=True, kw_only=True)

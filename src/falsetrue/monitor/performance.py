@@ -19,7 +19,7 @@ from falsetrue.errors import InputError
 from falsetrue.model.prevalence import estimate_bbse
 from falsetrue.monitor.findings import Estimate, Subject
 from falsetrue.monitor.profile import SCORE_BINS, Profile, score_middles
-from falsetrue.monitor.reference import LEAST, Outcomes, Reference
+from falsetrue.monitor.reference import LEAST, PRECISIONS, Outcomes, Reference
 
 Floats = NDArray[np.float64]
 
@@ -130,17 +130,18 @@ def estimate_performance(profile: Profile, reference: Reference, subject: Subjec
     usual = reference.usual(subject.language) or reference.all
     if calibration is None or not profile.texts:
         return []
-    nothing, outcomes = np.zeros(SCORE_BINS, np.int64), usual.outcomes
-    figures = (
-        ("error", expect_decided(profile, calibration), outcomes.decided, False),
-        ("error_forced", expect_forced(profile, calibration), outcomes.forced, False),
-        ("precision_false", _expect(profile.scores[0], nothing, calibration), outcomes.precision(0), True),
-        ("precision_real", _expect(nothing, profile.scores[1], calibration), outcomes.precision(1), True),
-    )
+    nothing, before = np.zeros(SCORE_BINS, np.int64), usual.outcomes.shares()
+    figures = {
+        "error": expect_decided(profile, calibration),
+        "error_forced": expect_forced(profile, calibration),
+        "precision_false": _expect(profile.scores[0], nothing, calibration),
+        "precision_real": _expect(nothing, profile.scores[1], calibration),
+    }
     estimates = []
-    for name, found, before, is_precision in figures:
+    for name, found in figures.items():
         if found is None:
             continue
+        is_precision = name in PRECISIONS
         wide = _WIDE * found.error(calibration)
         low, value, high = max(0.0, found.value - wide), found.value, min(1.0, found.value + wide)
         estimates.append(
@@ -153,7 +154,7 @@ def estimate_performance(profile: Profile, reference: Reference, subject: Subjec
                 high=1 - low if is_precision else high,
                 labels=0,
                 texts=found.texts,
-                baseline=(1 - before.value if is_precision else before.value) if before.texts else None,
+                baseline=before.get(name),
             )
         )
     return estimates

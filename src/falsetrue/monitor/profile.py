@@ -6,7 +6,7 @@ what was summarised yesterday can be compared with a baseline that is made tomor
 
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -105,12 +105,6 @@ class Sample:
         at = np.arange(size)
         features = rows_of_features(self.features, at)
         return Sample(size=size, priority=self.priority[at], languages=self.languages[at], features=features)
-
-    def of_language(self, language: str) -> "Sample":
-        """Those in one language."""
-        at = np.flatnonzero(self.languages == language)
-        features = rows_of_features(self.features, at)
-        return Sample(size=self.size, priority=self.priority[at], languages=self.languages[at], features=features)
 
 
 AnyPart = TypeVar("AnyPart", Sample, Campaigns)
@@ -281,6 +275,14 @@ class Profile:
         return profile
 
 
+def all_merged(profiles: Iterable[Profile], *, sample: int = SAMPLE) -> Profile:
+    """Of the texts of all of them, none of which is in two; a sample has at most ``sample`` texts."""
+    together = Profile.empty(sample=sample)
+    for profile in profiles:
+        together = together.merged(profile)
+    return together
+
+
 class ProfileHeader(Header, frozen=True, kw_only=True):
     """What the bytes of a profile say beside its arrays."""
 
@@ -417,11 +419,3 @@ def _expanded(values: NDArray[Any], count: int) -> NDArray[np.uint8]:
     if len(content) != count:
         raise ValueError("a list of another length")
     return np.frombuffer(content, np.uint8)
-
-
-def all_merged(profiles: Sequence[Profile], *, sample: int = SAMPLE) -> Profile:
-    """Of the texts of all of them."""
-    together = Profile.empty(sample=sample)
-    for profile in profiles:
-        together = together.merged(profile)
-    return together

@@ -17,7 +17,7 @@ from falsetrue.features.languages import UNDETERMINED
 from falsetrue.monitor.campaigns import Campaigns
 from falsetrue.monitor.observations import FALSE, REAL, UNKNOWN, Observations
 from falsetrue.monitor.packing import Arrays, Header, dense, pack, sparse, unpack
-from falsetrue.monitor.profile import SCORE_BINS, Profile, ProfileHeader, bins_of_scores, middles, score_middles
+from falsetrue.monitor.profile import SCORE_BINS, Profile, ProfileHeader, bins_of_scores, score_middles
 from falsetrue.monitor.sequential import error_limit
 
 Counts = NDArray[np.int64]
@@ -35,6 +35,8 @@ MOST_LANGUAGES: Final = 20
 PUBLIC_SALT: Final = b"falsetrue reference, format 1"
 #: Bounds of the bins of ``p_real`` in reports.
 SCORE_EDGES: Final = tuple(step / 20 for step in range(21))
+#: Names of the estimates that say how often a verdict is right; the others say how often it is wrong.
+PRECISIONS: Final = ("precision_false", "precision_real")
 #: ``p_real`` is above a half from this bin on.
 _EVEN_BIN = SCORE_BINS // 2
 
@@ -109,9 +111,28 @@ class Outcomes:
             for said, bins in (("false", slice(0, _EVEN_BIN)), ("real", slice(_EVEN_BIN, None)))
         }
 
+    @property
+    def judged(self) -> ErrorRate:
+        """Of the verdicts; of all texts, forced, where there was no verdict on any."""
+        return self.decided if self.decided.texts else self.forced
+
     def precision(self, said: int) -> ErrorRate:
         """How often ``said`` (0 false, 1 real) was wrong; precision is 1 less its value."""
         return ErrorRate(errors=int(self.counts[said, 1 - said].sum()), texts=int(self.counts[said].sum()))
+
+    def rates(self) -> dict[str, ErrorRate]:
+        """How often it was wrong, by the names of estimates; those of :data:`PRECISIONS` are 1 less the value."""
+        return {
+            "error": self.decided,
+            "error_forced": self.forced,
+            "precision_false": self.precision(FALSE),
+            "precision_real": self.precision(REAL),
+        }
+
+    def shares(self) -> dict[str, float]:
+        """These estimates, in [0, 1]; those of which there are labels."""
+        known = {name: rate.value for name, rate in self.rates().items() if rate.texts}
+        return {name: 1 - value if name in PRECISIONS else value for name, value in known.items()}
 
     def reliability(self, bins: int = 10) -> list[tuple[int, int, float | None]]:
         """By equal bins of ``p_real``: texts, how many of them are real, and their mean ``p_real``."""
@@ -152,25 +173,6 @@ class Reference:
     def usual(self, language: str | None = None) -> Usual | None:
         """What is usual of a language, or of all; ``None`` where too few texts of the language were known."""
         return self.all if language is None else self.languages.get(language)
-
-    def limit(self, language: str | None = None) -> float | None:
-        """``m0`` of the harm detector: upper bound of the error of verdicts; ``None`` where none has a label."""
-        usual = self.usual(language)
-        if usual is None:
-            return None
-        rate = usual.outcomes.decided if usual.outcomes.decided.texts else usual.outcomes.forced
-        return rate.limit if rate.texts else None
-
-    def edges(self, name: str, bins: int = 10) -> Floats:
-        """Bounds between ``bins`` bins that hold about as many texts each, ascending, shape (at most bins - 1,).
-
-        ``name`` is one of :data:`falsetrue.monitor.profile.GRIDS`, or ``score``.
-        """
-        counts = self.all.profile.counts(name)
-        if not counts.any():
-            return np.empty(0)
-        shares = np.cumsum(counts) / counts.sum()
-        return np.unique(middles(name)[np.searchsorted(shares, np.arange(1, bins) / bins)])
 
     @property
     def score_shares(self) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from falsetrue.database.engine import insert_into, reading, writing
 from falsetrue.database.tables import (
@@ -26,9 +26,18 @@ from falsetrue.errors import DatabaseError, InputError
 from falsetrue.journal.audit_items import AuditLabel, labels_between, mark_counted, uncounted_labels
 from falsetrue.journal.identifiers import Identifiers
 from falsetrue.journal.records import keepable
-from falsetrue.monitor.alarms import Event, Followed, Outcome, What, acknowledge, gravest
+from falsetrue.monitor.alarms import Event, Followed, Outcome, What, acknowledge
 from falsetrue.monitor.deliveries import enqueue
-from falsetrue.monitor.findings import Alarm, Finding, Report, Subject
+from falsetrue.monitor.findings import Alarm, Report, Subject
+from falsetrue.monitor.rows import (
+    alarm_columns,
+    event_columns,
+    event_of,
+    followed_of,
+    report_columns,
+    subject_columns,
+    subject_of,
+)
 
 #: Reports that are kept of all versions.
 REPORTS: Final = 400
@@ -102,7 +111,7 @@ class MonitorStore:
             rows = connection.execute(
                 select(monitor_days).where(*where).order_by(columns.day, columns.language, columns.key_id)
             ).all()
-        return [DayProfile(day=row.day, subject=_subject(row), texts=row.texts, profile=row.profile) for row in rows]
+        return [DayProfile(day=row.day, subject=subject_of(row), texts=row.texts, profile=row.profile) for row in rows]
 
     def subjects(self, model_version: str, since: date, until: date) -> list[tuple[Subject, date]]:
         """Whose texts came on which days, both included."""
@@ -113,7 +122,7 @@ class MonitorStore:
                     columns.model_version == model_version, columns.day >= since, columns.day <= until
                 )
             ).all()
-        return [(_subject(row), row.day) for row in rows]
+        return [(subject_of(row), row.day) for row in rows]
 
     def labels(self, model_version: str) -> list[AuditLabel]:
         """Labels of the audit slice that no look has given to the detectors, in the order in which they are to be."""
@@ -213,7 +222,7 @@ class MonitorStore:
             for followed in look.outcome.changed:
                 self._keep_alarm(connection, followed)
             self._keep_events(connection, [each.alarm for each in look.outcome.changed], look.outcome.events)
-            connection.execute(monitor_reports.insert().values(**_report(identifier, look.report)))
+            connection.execute(monitor_reports.insert().values(**report_columns(identifier, look.report)))
             _forget(connection, look)
         return identifier
 
@@ -232,7 +241,7 @@ class MonitorStore:
             raise InputError(_TIE)
 
     def _keep_alarm(self, connection: Connection, followed: Followed) -> None:
-        values = _alarm(followed)
+        values = alarm_columns(followed)
         insert = insert_into(self._engine, alarms).values(**values)
         # One that somebody acknowledged meanwhile stays so, and ended where that ended it.
         found = {name: insert.excluded[name] for name in ("last_seen_at", "ended_at", "quiet_looks", "finding")}
@@ -260,12 +269,7 @@ class MonitorStore:
             rows = connection.execute(
                 select(alarm_events).where(alarm_events.c.alarm_id == alarm_id).order_by(alarm_events.c.id)
             ).all()
-        return [
-            Event(
-                id=row.id, alarm_id=row.alarm_id, at=row.created_at, what=What(row.what), by=row.by_whom, note=row.note
-            )
-            for row in rows
-        ]
+        return [event_of(row) for row in rows]
 
     def acknowledge(self, identifier: str, *, by: str, note: str | None, now: datetime) -> Alarm:
         """Keep who has seen an alarm; see :func:`falsetrue.monitor.alarms.acknowledge`.
@@ -293,7 +297,7 @@ class MonitorStore:
 
     def _keep_events(self, connection: Connection, changed: Sequence[Alarm], events: Sequence[Event]) -> None:
         for event in events:
-            connection.execute(alarm_events.insert().values(**_event(event)))
+            connection.execute(alarm_events.insert().values(**event_columns(event)))
         if self._tells:
             enqueue(connection, changed, events, self.new_id)
 
@@ -323,7 +327,7 @@ class MonitorStore:
         notes: dict[str, list[str]] = {}
         for alarm_id, note in said:
             notes.setdefault(alarm_id, []).append(note)
-        return [_followed(row, tuple(notes.get(row.id, ()))) for row in rows]
+        return [followed_of(row, tuple(notes.get(row.id, ()))) for row in rows]
 
     # --- reports --------------------------------------------------------------------------------------
 
@@ -334,9 +338,6 @@ class MonitorStore:
         with reading(self._engine) as connection:
             found = connection.scalar(select(columns.report).where(*where).order_by(columns.id.desc()).limit(1))
         return None if found is None else msgspec.json.decode(found, type=Report)
-
-
-# --- rows -----------------------------------------------------------------------------------------------
 
 
 def _forget(connection: Connection, look: Kept) -> None:
@@ -352,74 +353,6 @@ def _reference(model_version: str, name: str, content: bytes, now: datetime) -> 
     return monitor_references.insert().values(model_version=model_version, created_at=now, name=name, content=content)
 
 
-def _subject(row: Any) -> Subject:
-    return Subject(language=row.language or None, key=row.key_id or None)
-
-
-def _subject_columns(subject: Subject) -> dict[str, str]:
-    return {"language": subject.language or "", "key_id": subject.key or ""}
-
-
 def _day(profile: DayProfile) -> dict[str, Any]:
     given = {"day": profile.day, "texts": profile.texts, "profile": profile.profile}
-    return given | _subject_columns(profile.subject)
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "alarm_id": event.alarm_id,
-        "created_at": event.at,
-        "what": event.what,
-        "by_whom": event.by,
-        "note": event.note,
-    }
-
-
-def _report(identifier: str, report: Report) -> dict[str, Any]:
-    return {
-        "id": identifier,
-        "made_at": report.made_at,
-        "model_version": report.model_version,
-        "severity": gravest(report.findings),
-        "report": msgspec.json.encode(report).decode(),
-    }
-
-
-def _alarm(followed: Followed) -> dict[str, Any]:
-    alarm = followed.alarm
-    return {
-        "id": alarm.id,
-        "watch": alarm.watch,
-        "kind": alarm.kind,
-        "severity": alarm.severity,
-        **_subject_columns(alarm.subject),
-        "model_version": alarm.model_version,
-        "raised_at": alarm.raised_at,
-        "last_seen_at": alarm.last_seen_at,
-        "ended_at": alarm.ended_at,
-        "acknowledged_at": alarm.acknowledged_at,
-        "acknowledged_by": alarm.acknowledged_by,
-        "quiet_looks": followed.quiet_looks,
-        "finding": msgspec.json.encode(alarm.finding).decode(),
-    }
-
-
-def _followed(row: Row[Any], notes: tuple[str, ...]) -> Followed:
-    finding = msgspec.json.decode(row.finding, type=Finding)
-    alarm = Alarm(
-        id=row.id,
-        watch=row.watch,
-        kind=finding.kind,
-        severity=finding.severity,
-        subject=_subject(row),
-        model_version=row.model_version,
-        raised_at=row.raised_at,
-        last_seen_at=row.last_seen_at,
-        ended_at=row.ended_at,
-        acknowledged_at=row.acknowledged_at,
-        acknowledged_by=row.acknowledged_by,
-        notes=notes,
-        finding=finding,
-    )
-    return Followed(alarm=alarm, quiet_looks=row.quiet_looks)
+    return given | subject_columns(profile.subject)

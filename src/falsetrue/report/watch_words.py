@@ -176,11 +176,6 @@ def severity_in_words(severity: Severity, language: str) -> str:
     return _words(language).severities[severity]
 
 
-def kind_in_words(kind: Kind, language: str) -> str:
-    """What drifts."""
-    return _words(language).kinds[kind]
-
-
 def note_in_words(note: str, language: str) -> str:
     """What a reader must know; the name itself of a note without words."""
     return _words(language).notes.get(note, note)
