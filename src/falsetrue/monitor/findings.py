@@ -78,6 +78,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: float | None = None  #: of an e-detector: its value over its limit; an alarm at 1
     remedies: tuple[Remedy, ...] = ()  #: the first is the best
     details: dict[str, str | int | float] = {}  #: what else a reader should know, by name
+    since: date | None = None  #: first day, UTC, of the texts that it goes by
+    until: date | None = None  #: and the last one
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +133,22 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int  #: with a text, and without a label
 
 
+class Term(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that the model does not know, of texts that may be read."""
+
+    term: str
+    texts: int  #: that have it
+    of: int  #: texts that were read
+
+
+class Source(StrEnum):
+    """Where a report's texts come from."""
+
+    JOURNAL = "journal"
+    FILE = "file"  #: scored by a model of this product
+    SCORES = "scores"  #: a file with scores of another model
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the traffic of a model."""
 
@@ -152,6 +170,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     score_counts: tuple[int, ...]  #: texts by bin
     score_baseline: tuple[float, ...]  #: share of the baseline's texts by bin
     audit: Audit | None = None  #: ``None`` where the data is a file
+    source: Source = Source.JOURNAL
+    undated: int = 0  #: texts of a file without a usable date: they are in no day
+    terms: tuple[Term, ...] = ()  #: new ones, the most frequent first; only where texts may be read
     notes: tuple[str, ...] = ()  #: names of what a reader must know, as ``cbpe_is_blind_to_concept_drift``
 
 
@@ -167,6 +188,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     raised_at: datetime  #: UTC
     last_seen_at: datetime  #: UTC, the last look that found it
     ended_at: datetime | None = None  #: UTC
+    first_day: date | None = None  #: UTC, the last day of the texts that it was first found in
+    last_day: date | None = None  #: the same, of those that it was found in last
     acknowledged_at: datetime | None = None  #: UTC
     acknowledged_by: str | None = None
     notes: tuple[str, ...] = ()
