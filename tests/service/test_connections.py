@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -279,6 +280,45 @@ def test_each_further_64_kb_or_the_rest_must_be_taken_in_time(left: list[int], *
     for transport.unsent in left:
         transport.due.pop()()
     assert (transport.aborted, bool(transport.due)) == (aborted, watched)
+
+
+# --- without a request -----------------------------------------------------------------------------
+
+
+class Brief(CarefulProtocol):
+    """No connection waits longer than half a second for a further request."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin."""
+        self.timeout_keep_alive = 0.5  # type: ignore[assignment]
+        super().connection_made(transport)
+
+
+async def answer_late(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that answers after twice that time where it is asked for something late."""
+    if scope["type"] == "http" and scope["path"] == "/late":
+        await asyncio.sleep(1)
+    await Answers(2)(scope, receive, send)
+
+
+def ask_on(connection: socket.socket, path: str) -> bytes:
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return connection.recv(MEGABYTE)
+
+
+@pytest.mark.parametrize("path", ["/", "/late"])
+def test_a_connection_without_a_further_request_is_closed_in_time_and_not_before(path: str) -> None:
+    with (
+        serve_in_thread(answer_late, Brief) as served,
+        socket.create_connection(("127.0.0.1", served.port), PATIENCE) as connection,
+    ):
+        begun = monotonic()
+        while monotonic() < begun + 0.75:  # longer than any clock that the first request may have started
+            assert ask_on(connection, path).endswith(b"xx")
+        answered = monotonic()
+        assert connection.recv(1) == b""
+        assert monotonic() - answered > 0.45
+    wait_until(lambda: not open_connections(served), "the end of the connection")
 
 
 # --- TLS -------------------------------------------------------------------------------------------

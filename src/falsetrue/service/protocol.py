@@ -83,6 +83,8 @@ class CarefulProtocol(HttpToolsProtocol):
         """Wait no longer."""
         self._stop_waiting()
         self._stop_watching()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -157,16 +159,42 @@ class CarefulProtocol(HttpToolsProtocol):
         """Called when an answer is written; where that was the last one, the transport closes once it is sent."""
         if self.transport.is_closing():
             self._watch()
-        super().on_response_complete()
+            super().on_response_complete()
+        elif self.pipeline:
+            super().on_response_complete()
+        else:
+            self._rest()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, and close."""
         super().send_400_response(msg)
         self._watch()
 
+    # --- between two requests ------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Wait for a further request: as uvicorn does, but with one clock for many, instead of one for each."""
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._resting_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Called when something comes: the clock goes on, and is looked at when it is time."""
+
     def timeout_keep_alive_handler(self) -> None:
-        """Called when no further request came."""
-        self._close()
+        """Called when it is time for a further request to have begun."""
+        self.timeout_keep_alive_task = None
+        if self._waiting is not None or not self._waits_for_head():
+            return  # it has begun; once it is answered there is a new clock
+        left = self._resting_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            self._close()
 
     def _close(self) -> None:
         self.transport.close()
