@@ -77,7 +77,7 @@ def drawn(usual: Features, other: Features, share: float, generator: np.random.G
 def main() -> None:
     """Print a row for each case."""
     print(f"{RUNS} runs each; {TEXTS} texts, baseline {BASELINE}, level {ALPHA:.0%}, {PERMUTATIONS} permutations")
-    print(f"{'case':44} {'new':>4} {'topic found':>22} {'at least unlike':>16} {'AUC':>6} {'new words':>10} {'s':>5}")
+    print(f"{'case':44} {'new':>4} {'topic found':>22} {'differs at least':>16} {'AUC':>6} {'new words':>10} {'s':>5}")
     for name, usual, other in cases():
         for share in (0.0, SHARE):
             generator = np.random.default_rng(SEED)

@@ -28,6 +28,8 @@ from falsetrue.news.article import Article, Label
 
 ONE_DAY = timedelta(days=1)
 
+pytestmark = pytest.mark.newest
+
 
 def _article(number: int, day: date | None = None) -> Article:
     label = Label.REAL if number % 2 else Label.FALSE

@@ -29,6 +29,8 @@ from falsetrue.monitor.sequential import YEAR, harm_growth, observe, start
 QUIET = Scenario(labels_a_day=5)
 SEED = 7
 
+pytestmark = pytest.mark.newest
+
 
 # --- streams ---------------------------------------------------------------------------------------------
 

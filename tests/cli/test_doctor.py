@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from tests.journal.entries import Maker
+from tests.monitor.test_store import kept, raised, report
 
 from falsetrue.access.key_store import KeyStore
 from falsetrue.access.principal import Scope
@@ -23,6 +24,7 @@ from falsetrue.database.secret import load_secret
 from falsetrue.features import kernel
 from falsetrue.journal.records import Drawn, Writing
 from falsetrue.journal.store import Journal
+from falsetrue.monitor.store import MonitorStore
 from falsetrue.registry.folder import shipped_folder
 from falsetrue.settings import Settings
 
@@ -278,6 +280,23 @@ def test_an_audit_slice_says_how_much_was_drawn_and_labelled(
     assert found.well
     assert found.says.startswith("on: 2 predictions a day, drawn at random; of the last 30 days 2, of which 0 are")
     assert "1 wait, and 1 were not to be kept" in found.says
+
+
+def test_it_says_when_the_last_look_was_and_whether_nobody_watches_any_more(
+    settings: Settings, started: Started
+) -> None:
+    store = MonitorStore(started(settings))
+    found = looked(settings)["monitor"]
+    assert found.well
+    assert "nobody watches" in found.says
+    store.keep(kept(outcome=raised(store), report=report(made_at=NOW, until=NOW)), NOW)
+    found = looked(settings, NOW + timedelta(days=1))["monitor"]
+    assert found.well
+    assert found.says == "the last look was on 2026-03-04 12:00 UTC, at 2026-03-03; open alarms: 1"
+    found = looked(settings, NOW + timedelta(days=3))["monitor"]
+    assert not found.well
+    assert "2026-03-04 12:00 UTC" in found.says
+    assert "nobody has watched since" in found.says
 
 
 def test_an_audit_slice_of_nothing_is_to_be_mended(tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def test_promtool_finds_the_scraping_well_made(promtool: str) -> None:
     assert (FOLDER / read_yaml(SCRAPING)["rule_files"][0]) == RULES
 
 
+@pytest.mark.newest
 def test_alerts_are_told_when_they_should_be(promtool: str) -> None:
     assert "SUCCESS" in run(promtool, "test", "rules", TESTS)
 

@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+pytestmark = pytest.mark.newest
+
 #: Bytes, compressed.
 LARGEST_MODEL, LARGEST_REST = 5_000_000, 2_000_000
 

@@ -5,7 +5,10 @@ import sys
 import pytest
 from tests.fire import attacks, clocks, full_disks, kills, memory, outages, restarts, strangers
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills, limits and mounts as Linux knows them")
+pytestmark = [
+    pytest.mark.newest,
+    pytest.mark.skipif(sys.platform != "linux", reason="kills, limits and mounts as Linux knows them"),
+]
 
 
 def test_kill_9_of_a_worker_and_of_everything_loses_no_row_and_doubles_none() -> None:

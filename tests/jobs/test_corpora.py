@@ -1,6 +1,8 @@
 """The bars that only the labelled corpora can show."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,7 +20,13 @@ from falsetrue.wiring import load_classifier
 pytestmark = pytest.mark.corpora
 
 
-def train_on_isot(corpora: Path, folder: Path, recipe: str) -> Manifest:
+@pytest.fixture(scope="module")
+def train_on_isot(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Manifest]]:
+    """A model by recipe, trained once, and its manifest."""
+    return cache(lambda recipe: _train_on_isot(corpora, tmp_path_factory.mktemp("isot"), recipe))
+
+
+def _train_on_isot(corpora: Path, folder: Path, recipe: str) -> tuple[Path, Manifest]:
     training = Training(
         recipe=RECIPES[recipe],
         name=recipe,
@@ -27,25 +35,28 @@ def train_on_isot(corpora: Path, folder: Path, recipe: str) -> Manifest:
         split="random",
         quick=True,
     )
-    return train(training, folder / recipe, now=datetime(2026, 1, 1, tzinfo=UTC), progress=Quiet())
+    manifest = train(training, folder / recipe, now=datetime(2026, 1, 1, tzinfo=UTC), progress=Quiet())
+    return folder / recipe, manifest
 
 
 @pytest.mark.parametrize(("recipe", "at_least"), [("deployed", 0.94), ("default", 0.985)])
 def test_accuracy_on_the_isot_split_of_the_deployed_model(
-    corpora: Path, tmp_path: Path, recipe: str, at_least: float
+    train_on_isot: Callable[[str], tuple[Path, Manifest]], recipe: str, at_least: float
 ) -> None:
-    manifest = train_on_isot(corpora, tmp_path, recipe)
+    _, manifest = train_on_isot(recipe)
     assert manifest.split.held_out == 825
     assert manifest.metrics.accuracy.value >= at_least
 
 
-def test_the_deployed_recipe_is_the_deployed_pipeline(corpora: Path, tmp_path: Path) -> None:
+def test_the_deployed_recipe_is_the_deployed_pipeline(
+    train_on_isot: Callable[[str], tuple[Path, Manifest]],
+) -> None:
     from falsetrue.bundle.folder import open_bundle
     from falsetrue.bundle.foreign import load_estimator
     from falsetrue.bundle.manifest import ESTIMATOR
 
-    train_on_isot(corpora, tmp_path, "deployed")
-    pipeline = load_estimator(open_bundle(tmp_path / "deployed", keep=(ESTIMATOR,)).contents[ESTIMATOR])
+    folder, _ = train_on_isot("deployed")
+    pipeline = load_estimator(open_bundle(folder, keep=(ESTIMATOR,)).contents[ESTIMATOR])
     vectorizer, forest = (step for _, step in pipeline.steps)
     assert vectorizer.max_features == 122131
     assert (forest.max_depth, forest.random_state, forest.n_estimators) == (6, 0, 100)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from tests.jobs.receivers import SECRET, Inbox, is_signed, receiving
+from tests.jobs.receivers import SECRET, Authority, Inbox, is_signed, receiving
 from tests.monitor.test_deliveries import raise_alarms
 
 from falsetrue.database.engine import open_database
@@ -203,6 +203,53 @@ def test_nothing_that_a_receiver_says_is_kept() -> None:
 def test_no_proxy_is_asked_for_this_machine(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     assert send(receiver(inbox.url), "1", "{}", NOW) is None
+
+
+# --- TLS --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """The only authority that this machine trusts, as its operator would have it do."""
+    authority, file = Authority.made(), tmp_path / "authorities.pem"
+    file.write_bytes(authority.pem())
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return authority
+
+
+def test_a_message_arrives_by_tls_where_the_certificate_is_trusted(
+    database: Engine, deliveries: Deliveries, trusted: Authority, tmp_path: Path
+) -> None:
+    raise_alarms(database)
+    with receiving(trusted.server("127.0.0.1", tmp_path)) as inbox:
+        assert inbox.url.startswith("https://")
+        assert deliver(deliveries, receiver(inbox.url), lambda: NOW) == Sent(delivered=1)
+    [(_, headers, content)] = inbox.messages
+    assert is_signed(headers, content)
+
+
+@pytest.mark.parametrize("wrong", ["issuer", "address"])
+def test_a_certificate_of_another_authority_or_address_gets_nothing_and_the_message_waits(
+    database: Engine, deliveries: Deliveries, trusted: Authority, tmp_path: Path, wrong: str
+) -> None:
+    raise_alarms(database)
+    server = {
+        "issuer": lambda: Authority.made().server("127.0.0.1", tmp_path),
+        "address": lambda: trusted.server("127.0.0.2", tmp_path),
+    }
+    with receiving(server[wrong]()) as inbox:
+        assert deliver(deliveries, receiver(inbox.url), lambda: NOW) == Sent(failed=1)
+        assert inbox.messages == []
+    [delivery] = deliveries.newest()
+    assert delivery.fate is Fate.WAITING
+    assert delivery.last_error is not None
+    assert "its certificate cannot be trusted" in delivery.last_error
+    assert wrong in delivery.last_error
+    with receiving(trusted.server("127.0.0.1", tmp_path)) as mended:
+        assert deliver(deliveries, receiver(mended.url), lambda: NOW + timedelta(minutes=1)) == Sent(delivered=1)
+    assert mended.ids == [delivery.id]
 
 
 def test_without_an_address_there_is_no_receiver_and_a_secret_alone_is_a_mistake() -> None:

@@ -19,18 +19,18 @@ from falsetrue.database.tables import alarm_events, alarms, audit_items, monitor
 from falsetrue.errors import InputError
 from falsetrue.features.sketching import Sketcher
 from falsetrue.jobs import monitor_standing
-from falsetrue.jobs.monitor import report_file, report_journal, watched_scores
+from falsetrue.jobs.monitor import report_file, report_journal, watched_by, watched_scores
 from falsetrue.jobs.monitor_detectors import restarted, streams_of
 from falsetrue.jobs.monitor_labels import as_scored
 from falsetrue.jobs.monitor_look import closed_until, look, look_at_day
 from falsetrue.jobs.monitor_subjects import Journalled, Watched
 from falsetrue.jobs.rebase import TextFile, rebase
 from falsetrue.journal.audit_items import AuditItems, AuditLabel
-from falsetrue.journal.records import Entry, Writing
+from falsetrue.journal.records import Entry, RefusedItems, Writing
 from falsetrue.journal.store import Journal
 from falsetrue.model.decision import Policy
 from falsetrue.monitor.alarms import gravest
-from falsetrue.monitor.findings import Finding, Severity, State, Subject
+from falsetrue.monitor.findings import Finding, Severity, Source, State, Subject
 from falsetrue.monitor.reference import Reference
 from falsetrue.monitor.store import Kept, MonitorStore
 
@@ -60,6 +60,12 @@ def entries(day: int, count: int, *, false: float = 0.3, **given: Any) -> list[E
         values |= {"words": 40, "known_words": 38, "characters": 200}
         found.append(maker.entry(**(values | given)))
     return found
+
+
+def refused(day: int, items: int, **given: Any) -> tuple[RefusedItems, ...]:
+    """What one request was refused."""
+    values: dict[str, Any] = {"created_at": after(day), "model_version": "1", "key_id": "key-1", "code": "empty"}
+    return (RefusedItems(id=str(uuid4()), items=items, **(values | given)),)
 
 
 def write(engine: Engine, *days: list[Entry]) -> None:
@@ -193,6 +199,29 @@ def test_too_few_texts_are_carried_forward_and_no_text_is_tested_twice(journal: 
     assert [each.budgets[1].spent > 0 for each in found] == [False, False, True, True]
 
 
+def test_findings_and_alarms_know_the_days_of_their_texts_whenever_somebody_looks(
+    journal: Journalled, watched: Watched
+) -> None:
+    write(journal.engine, *(entries(day, 120, false=0.3 if day < 2 else 0.9) for day in range(6)))
+    found = looks(journal, watched, after(20))
+    days = [(each.since, each.until) for each in (of(report.findings, "called_false") for report in found[:6])]
+    pairs = [(0, 0), (0, 1), (2, 2), (2, 3), (4, 4), (4, 5)]
+    assert days == [(FIRST + since * ONE_DAY, FIRST + until * ONE_DAY) for since, until in pairs]
+    broken = of(found[3].findings, "broken")
+    assert (broken.since, broken.until) == (None, FIRST + 3 * ONE_DAY)
+    (alarm,) = (each for each in journal.store.alarms() if (each.watch, each.subject) == ("called_false", Subject()))
+    assert (alarm.first_day, alarm.last_day) == (FIRST + 3 * ONE_DAY, FIRST + 5 * ONE_DAY)
+    assert alarm.raised_at == after(20)
+
+
+def test_estimates_of_texts_in_another_language_carry_a_caution(journal: Journalled, watched: Watched) -> None:
+    write(journal.engine, entries(0, 250), entries(1, 250, language="pt"))
+    usual, shifted = looks(journal, watched, after(2))
+    notes = {"cbpe_shifted", "bbse_shifted"}
+    assert not notes & set(usual.notes)
+    assert notes <= set(shifted.notes)
+
+
 def test_languages_and_the_callers_with_the_most_texts_are_looked_at_on_their_own(
     journal: Journalled, watched: Watched
 ) -> None:
@@ -278,6 +307,29 @@ def test_broken_texts_have_no_language_and_are_seen_all_the_same(journal: Journa
     assert (found.severity, found.state, found.current) == (Severity.CRITICAL, State.DRIFT, 1.0)
 
 
+def test_a_feed_that_loses_its_texts_is_seen_although_nothing_is_judged(journal: Journalled, watched: Watched) -> None:
+    write(journal.engine, *(entries(day, 300) for day in range(4)))
+    looks(journal, watched, after(4))
+    Journal(journal.engine).write([Writing(entries=(), refused=refused(day, 300)) for day in range(4, 8)])
+    reports = looks(journal, watched, after(8))
+    assert [report.texts for report in reports] == [0] * 4
+    for subject in (Subject(), Subject(key="key-1")):
+        found = [of(report.findings, "empty", subject) for report in reports]
+        assert [(each.state, each.current, each.texts) for each in found] == [(State.DRIFT, 1.0, 300)] * 4
+    assert of(reports[-1].findings, "broken").current == 0.5
+    on_the_spot = report_journal(journal, watched, after(0, minutes=0), after(8, minutes=0), now=after(8))
+    assert of(on_the_spot.findings, "empty").current == 0.5
+    assert [day.sparks.get("empty", 0.0) for day in on_the_spot.days] == [0.0] * 4 + [1.0] * 4
+
+
+def test_what_is_refused_for_its_length_or_by_another_model_is_not_empty(journal: Journalled, watched: Watched) -> None:
+    write(journal.engine, entries(0, 300))
+    others = refused(0, 300, code="too_long") + refused(0, 300, model_version="2")
+    Journal(journal.engine).write([Writing(entries=(), refused=others)])
+    (report,) = looks(journal, watched, after(1))
+    assert of(report.findings, "empty").current == 0.0
+
+
 def test_a_language_that_the_baseline_does_not_know_counts_among_all(
     journal: Journalled, watched: Watched, reference: Reference
 ) -> None:
@@ -320,6 +372,11 @@ def test_a_watch_with_too_little_goes_by_more_days_than_the_others(journal: Jour
     assert (first.state, first.texts) == (State.INSUFFICIENT, 100)
     assert (second.state is State.INSUFFICIENT, second.texts) == (False, 200)
     assert (third.state, third.texts) == (State.INSUFFICIENT, 100)
+    assert [(each.since, each.until) for each in (first, second, third)] == [
+        (FIRST, FIRST),
+        (FIRST, FIRST + ONE_DAY),
+        (FIRST + 2 * ONE_DAY, FIRST + 2 * ONE_DAY),
+    ]
 
 
 def test_the_first_api_knows_no_doubt_and_is_judged_as_the_baseline_is(journal: Journalled, watched: Watched) -> None:
@@ -453,7 +510,9 @@ def test_a_file_of_scores_is_compared_with_a_baseline_and_its_labels_count(
     tmp_path: Path, reference: Reference, wrong: float
 ) -> None:
     file = _file(tmp_path / "week.jsonl", false=0.3, wrong=wrong)
-    found = report_file(file, None, watched_scores(reference), salt=SALT, now=after(9))
+    found = report_file(
+        file, None, watched_scores(replace(reference, model_version=""), "news"), salt=SALT, now=after(9)
+    )
     assert found.texts == 400
     assert found.audit is None
     harm = of(found.findings, "harm")
@@ -466,10 +525,99 @@ def test_a_file_of_scores_is_compared_with_a_baseline_and_its_labels_count(
 
 def test_a_file_without_labels_says_so(tmp_path: Path, reference: Reference) -> None:
     file = _file(tmp_path / "week.jsonl", false=0.8, wrong=0, labelled=False)
-    found = report_file(file, None, watched_scores(reference), salt=SALT, now=after(9))
+    found = report_file(
+        file, None, watched_scores(replace(reference, model_version=""), "news"), salt=SALT, now=after(9)
+    )
     assert "no_labels_in_file" in found.notes
     assert of(found.findings, "called_false").state is State.DRIFT
     assert not [each for each in found.findings if each.watch == "harm"]
+
+
+def _with_dates(file: TextFile, dates: Sequence[str]) -> TextFile:
+    """The same, with these dates in turn."""
+    path = Path(file.path)
+    rows = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    dated = [row | {"date": dates[number % len(dates)]} for number, row in enumerate(rows)]
+    path.write_bytes(b"\n".join(map(msgspec.json.encode, dated)))
+    return file
+
+
+def test_a_report_of_a_file_is_of_its_days_and_names_those_that_its_findings_go_by(
+    tmp_path: Path, reference: Reference
+) -> None:
+    watched = watched_scores(replace(reference, model_version=""), "news")
+    file = _with_dates(_file(tmp_path / "week.jsonl", false=0.3, wrong=0.1), ["2026-03-01", "2026-03-04", "", "soon"])
+    found = report_file(file, None, watched, salt=SALT, now=after(9))
+    first, last = date(2026, 3, 1), date(2026, 3, 4)
+    assert (found.texts, found.undated, found.source) == (400, 200, Source.SCORES)
+    assert [(each.day, each.texts) for each in found.days] == [(first, 100), (last, 100)]
+    assert {(each.since, each.until) for each in found.findings} == {(first, last)}
+    assert "undated_left_out" not in found.notes
+    copies = of(found.findings, "campaigns")
+    assert not [name for name in copies.details if name.endswith(("_first", "_last"))]
+    period = replace(file, since=datetime(2026, 3, 2, tzinfo=UTC), until=None)
+    chosen = report_file(period, None, watched, salt=SALT, now=after(9))
+    assert (chosen.texts, chosen.undated) == (100, 200)
+    assert [(each.day, each.texts) for each in chosen.days] == [(last, 100)]
+    assert "undated_left_out" in chosen.notes
+
+
+def test_texts_of_a_file_without_dates_are_of_no_day(tmp_path: Path, reference: Reference) -> None:
+    file = _file(tmp_path / "week.jsonl", false=0.3, wrong=0.1)
+    watched = watched_scores(replace(reference, model_version=""), "news")
+    found = report_file(file, None, watched, salt=SALT, now=after(9))
+    assert (found.texts, found.undated, found.days) == (400, 400, ())
+    assert {(each.since, each.until) for each in found.findings} == {(None, None)}
+
+
+def test_a_file_without_texts_is_refused(tmp_path: Path, reference: Reference) -> None:
+    path = tmp_path / "week.csv"
+    path.write_text("text,score,date\n")
+    watched = watched_scores(replace(reference, model_version=""), "news")
+    for since in (None, after(0)):
+        with pytest.raises(InputError, match="there are no texts in it"):
+            report_file(TextFile(path=str(path), score="score", since=since), None, watched, salt=SALT, now=after(9))
+
+
+@pytest.mark.parametrize(
+    ("scorer", "version", "says"),
+    [
+        ("bert", "", "is of the scores called 'bert', and this report of the scores called 'mine'.* --name bert"),
+        ("news", "1", "is of the model news@1, and this report of the scores called 'mine'"),
+        ("mine", "", None),
+        ("", "", None),  # of before baselines said whose they are
+    ],
+)
+def test_scores_are_held_against_those_of_the_same_model_alone(
+    reference: Reference, scorer: str, version: str, says: str | None
+) -> None:
+    made = replace(reference, model_name=scorer, model_version=version)
+    if says is None:
+        assert (watched_scores(made, "mine").name, watched_scores(made, "mine").version) == ("mine", "")
+        return
+    with pytest.raises(InputError, match=says):
+        watched_scores(made, "mine")
+
+
+def test_a_model_is_held_against_baselines_of_its_own_version_alone(watched: Watched, reference: Reference) -> None:
+    assert watched_by(watched, reference).reference is reference
+    watched_by(watched, replace(reference, model_name=""))
+    for other in (replace(reference, model_version="2"), replace(reference, model_version="", model_name="score")):
+        with pytest.raises(InputError, match="this report of the model news@1"):
+            watched_by(watched, other)
+
+
+def test_another_baseline_is_a_fresh_start_for_detectors_on_the_spot_too(
+    journal: Journalled, watched: Watched, reference: Reference
+) -> None:
+    write(journal.engine, entries(0, 300))
+    add_labels(journal.engine, 0, 20, wrong=2)
+    looks(journal, watched, after(1))
+    since, until = after(0, minutes=0), after(1, minutes=0)
+    rebased = replace(watched, reference=replace(reference, name="another"))
+    for each, labels in ((watched, 20), (rebased, 0)):
+        found = report_journal(journal, each, since, until, now=after(1))
+        assert of(found.findings, "harm").texts == labels
 
 
 def test_scores_that_were_re_derived_are_taken_as_the_model_said_them(journal: Journalled, watched: Watched) -> None:

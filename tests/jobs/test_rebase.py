@@ -1,10 +1,12 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from tests.conftest import make_news, write_csv
 
 from falsetrue.bundle.baseline import read_baseline
@@ -14,7 +16,16 @@ from falsetrue.errors import BundleDamagedError, InputError, RowError
 from falsetrue.features.sketching import Sketcher
 from falsetrue.jobs.classify import Classifier, Item, Refusal
 from falsetrue.jobs.progress import Quiet
-from falsetrue.jobs.rebase import Judge, TextFile, read_observations, rebase, reference_of_bundle
+from falsetrue.jobs.rebase import (
+    Judge,
+    TextFile,
+    doubts,
+    read_observations,
+    read_seconds,
+    rebase,
+    reference_of_bundle,
+    timed,
+)
 from falsetrue.jobs.train import Training, train
 from falsetrue.model.fitting import RECIPES
 from falsetrue.monitor.drift import examine
@@ -56,7 +67,7 @@ def labelled(tmp_path: Path) -> TextFile:
 
 
 def _read(file: TextFile, judge: Judge | None) -> list[Observations]:
-    return list(read_observations(file, judge, salt=SALT, now=NOW))
+    return list(read_observations(file, judge, read_seconds(file, NOW), salt=SALT))
 
 
 def test_texts_of_a_file_are_observed_as_the_service_would_see_them(labelled: TextFile, judge: Judge) -> None:
@@ -75,7 +86,9 @@ def test_texts_of_a_file_are_observed_as_the_service_would_see_them(labelled: Te
     assert found.truth.tolist() == [label for _, _, label in rows]
     assert len(Sketcher(SALT).sketch(contents[:1])) == 1
     assert found.sketched.all()
-    assert (found.seconds == NOW.timestamp()).all()
+    assert np.isnan(found.seconds).all()
+    (known,) = timed([found], NOW)
+    assert (known.seconds == NOW.timestamp()).all()
 
 
 def test_a_long_file_is_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judge: Judge) -> None:
@@ -92,6 +105,7 @@ def test_a_baseline_of_a_file_has_what_its_labels_say(labelled: TextFile, judge:
     reference = rebase(labelled, judge, salt=SALT, is_secret=False, now=NOW)
     assert (reference.name, reference.salt) == ("ours.csv", SALT)
     assert reference.model_version == judge.classifier.manifest.version
+    assert reference.policy == judge.policy.reference
     assert reference.all.outcomes.texts == 600
     (found,) = _read(labelled, judge)
     assert found.truth is not None
@@ -130,7 +144,101 @@ def test_scores_of_another_model_are_taken_from_a_column(tmp_path: Path) -> None
     assert len({datetime.fromtimestamp(second, UTC).day for second in found.seconds.tolist()}) == 28
     reference = rebase(file, None, salt=SALT, is_secret=False, now=NOW)
     assert reference.all.outcomes.forced.errors == 0
-    assert (reference.model_name, reference.model_version) == ("", "")
+    assert (reference.model_name, reference.model_version, reference.policy) == ("score", "", "")
+    named = rebase(replace(file, name="bert"), None, salt=SALT, is_secret=False, now=NOW)
+    assert named.model_name == "bert"
+
+
+def _dated(path: Path, *dates: str) -> TextFile:
+    """One text of each date; a row of another kind has none."""
+    path.write_text("text,score,date\n" + "".join(f"some text,0.5,{date}\n" for date in dates))
+    return TextFile(path=str(path), score="score")
+
+
+def test_a_text_without_a_usable_date_has_no_day(tmp_path: Path) -> None:
+    file = _dated(tmp_path / "week.csv", "2026-11-01", "", "soon", "2031-01-01", "1.11.26")
+    seconds = read_seconds(file, NOW)
+    assert seconds is not None
+    assert np.isnan(seconds).tolist() == [False, True, True, True, True]
+    assert datetime.fromtimestamp(seconds[0], UTC) == datetime(2026, 11, 1, tzinfo=UTC)
+    assert len(_read(file, None)[0]) == 5
+
+
+@settings(max_examples=30)
+@given(
+    days=st.lists(st.none() | st.integers(0, 27), min_size=1, max_size=40),
+    bounds=st.tuples(st.none() | st.integers(0, 27), st.none() | st.integers(0, 27)),
+)
+@example(days=[1, 2, 3, None], bounds=(2, 3))
+def test_of_a_period_there_are_the_texts_of_its_days_and_no_others(
+    tmp_path_factory: pytest.TempPathFactory, days: list[int | None], bounds: tuple[int | None, int | None]
+) -> None:
+    first = datetime(2026, 10, 1, tzinfo=UTC)
+    path = tmp_path_factory.mktemp("dated") / "month.csv"
+    file = _dated(path, *("" if day is None else f"{first + timedelta(days=day):%Y-%m-%d}" for day in days))
+    since, until = (None if bound is None else first + timedelta(days=bound) for bound in bounds)
+    has_period = since is not None or until is not None
+    wanted = [
+        day
+        for day in days
+        if not has_period or (day is not None and (bounds[0] or 0) <= day < (28 if bounds[1] is None else bounds[1]))
+    ]
+    chosen = replace(file, since=since, until=until)
+    if has_period and not wanted:
+        with pytest.raises(InputError, match="no text is of the days asked for"):
+            _read(chosen, None)
+        return
+    (found,) = _read(chosen, None)
+    known = [None if np.isnan(each) else (each - first.timestamp()) / 86_400 for each in found.seconds.tolist()]
+    assert known == wanted
+
+
+@pytest.mark.parametrize(
+    ("header", "date", "says"),
+    [
+        ("date", "2026-10-03", "its dates go from 2026-10-03 to 2026-10-03"),
+        ("date", "soon", "none of its dates, in the column 'date', can be used"),
+        ("day", "2026-10-03", "name one with --date"),
+    ],
+)
+def test_days_that_cannot_be_told_are_refused(tmp_path: Path, header: str, date: str, says: str) -> None:
+    path = tmp_path / "week.csv"
+    path.write_text(f"text,score,{header}\nsome text,0.5,{date}\n")
+    with pytest.raises(InputError, match=says):
+        read_seconds(TextFile(path=str(path), score="score", since=datetime(2026, 11, 1, tzinfo=UTC)), NOW)
+
+
+def test_a_column_of_dates_that_is_named_must_be_there(tmp_path: Path) -> None:
+    file = replace(_dated(tmp_path / "week.csv", "2026-11-01"), columns=Columns(date="day"))
+    with pytest.raises(InputError, match="there is no column 'day'"):
+        read_seconds(file, NOW)
+
+
+def test_scores_and_labels_are_read_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "hoja.csv"
+    path.write_text("text;label;score\nuno;1,0;0,93\ndos;0.0;0,1\ntres;Verdadera;1\ncuatro;falso;0\ncinco;;0,5\n")
+    (found,) = _read(TextFile(path=str(path), score="score"), None)
+    assert found.p_real.tolist() == [0.93, 0.1, 1, 0, 0.5]
+    assert found.truth is not None
+    assert found.truth.tolist() == [1, 0, 1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "says"),
+    [
+        (lambda row: row % 2, lambda row: row / 300, []),
+        (lambda _: 1, lambda row: row / 300, ["all its labels say real"]),
+        (lambda _: 0, lambda _: 0.5, ["all its labels say false", "all its texts have the same score"]),
+    ],
+)
+def test_a_baseline_of_little_use_is_doubted(
+    tmp_path: Path, label: Callable[[int], int], score: Callable[[int], float], says: list[str]
+) -> None:
+    path = tmp_path / "ours.csv"
+    path.write_text("text,label,score\n" + "".join(f"a text,{label(row)},{score(row)}\n" for row in range(300)))
+    found = doubts(rebase(TextFile(path=str(path), score="score"), None, salt=SALT, is_secret=False, now=NOW))
+    assert len(found) == len(says)
+    assert all(each.startswith(said) for each, said in zip(found, says, strict=True))
 
 
 @pytest.mark.parametrize("score", ["", "high", "1.5", "nan", "-0.1"])

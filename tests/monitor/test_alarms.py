@@ -1,7 +1,7 @@
 """One problem is one alarm, and it ends."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 import msgspec
@@ -84,6 +84,17 @@ def test_what_is_found_again_is_the_same_alarm() -> None:
     assert followed.alarm.last_seen_at == NOW + 4 * DAY
     assert followed.alarm.finding.current == 4
     assert looks.told() == ["raised"]
+
+
+def test_an_alarm_knows_the_days_of_the_texts_not_when_somebody_looked() -> None:
+    """As where a month is made up for in one go, of which the first week drifted."""
+    looks, first = Looks(), date(2026, 2, 1)
+    for day in range(30):
+        state = State.DRIFT if day < 7 else State.QUIET
+        looks.look([finding(state=state, until=first + day * DAY)], NOW)
+    (followed,) = looks.followed.values()
+    assert (followed.alarm.raised_at, followed.alarm.ended_at) == (NOW, NOW)
+    assert (followed.alarm.first_day, followed.alarm.last_day) == (first, first + 6 * DAY)
 
 
 def test_an_alarm_ends_after_quiet_looks_in_a_row_and_not_before() -> None:

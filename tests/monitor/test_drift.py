@@ -63,6 +63,7 @@ def test_every_watch_finds_the_drift_that_it_is_for(name: str) -> None:
         "score": lambda: replace(now, p_real=np.where(half, 0.5 + (now.p_real - 0.5) / 2, now.p_real)),
         "language_mix": lambda: replace(now, languages=np.where(half & (noise < 0.3), "pt", now.languages)),
         "called_false": lambda: replace(now, labels=np.where(noise < 0.3, 0, now.labels).astype(np.int8)),
+        "undecided": lambda: replace(now, labels=np.where(noise < 0.3, -1, now.labels).astype(np.int8)),
         "expected_error": lambda: replace(now, p_real=0.5 + (now.p_real - 0.5) / 3),
     } | {
         f"style.{style}": lambda style=style: _with_style(
@@ -95,6 +96,40 @@ def test_findings_say_what_was_and_what_is_in_units_that_people_know() -> None:
     assert called.baseline == pytest.approx(np.mean(_BASELINE.labels == 0))
     assert findings["empty"].remedies[0] is Remedy.FIX_FEED
     assert findings["language_mix"].details["languages"] == 3
+
+
+@pytest.mark.parametrize("name", ["empty", "too_short", "debris"])
+def test_fewer_broken_texts_are_no_drift(name: str) -> None:
+    usual, clean = make_observations(2000, 1), make_observations(1000, 7)
+    is_broken = np.arange(2000) % 3 == 0
+    broken = {
+        "empty": lambda: replace(usual, words=np.where(is_broken, 0, usual.words)),
+        "too_short": lambda: replace(usual, words=np.where(is_broken, 8, usual.words)),
+        "debris": lambda: _with_style(usual, "debris", np.where(is_broken, 0.02, 0)),
+    }
+    found = _look(clean, reference=_reference(broken[name]()))[name]
+    assert found.size is not None
+    assert found.size < -0.3
+    assert (found.state, found.p) == (State.QUIET, 1)
+
+
+@pytest.mark.parametrize("undecided", [-1, 1])
+def test_more_and_fewer_texts_without_a_decision_are_drift(undecided: int) -> None:
+    usual, now = make_observations(2000, 1), make_observations(600, 7)
+    some = np.where(np.arange(2000) % 4 == 0, -1, 1).astype(np.int8)
+    found = _look(
+        replace(now, labels=np.full(600, undecided, np.int8)), reference=_reference(replace(usual, labels=some))
+    )
+    assert found["undecided"].state is State.DRIFT
+    assert found["undecided"].baseline == 0.25
+    assert found["undecided"].current == (undecided < 0)
+
+
+def test_where_a_baseline_of_before_does_not_know_what_was_decided_the_undecided_are_not_watched() -> None:
+    styles, minhash = no_sketches(2000)
+    forced = np.where(_BASELINE.p_real > 0.5, 1, 0).astype(np.int8)
+    older = _reference(replace(_BASELINE, labels=forced, styles=styles, minhash=minhash))
+    assert _look(make_observations(600, 7), reference=older)["undecided"].state is State.OFF
 
 
 def test_the_language_that_has_changed_most_is_named() -> None:
@@ -163,7 +198,7 @@ def test_what_the_traffic_or_the_baseline_does_not_have_is_not_watched() -> None
     poor = _reference(replace(usual, styles=styles, minhash=minhash, truth=None))
     now = _look(make_observations(400, 3), reference=poor)
     off = {name for name, finding in now.items() if finding.state is State.OFF}
-    assert off == names | {"expected_error"}
+    assert off == names | {"expected_error", "undecided"}
 
 
 def test_errors_and_the_share_of_false_news_are_estimated_beside_the_baseline() -> None:

@@ -67,7 +67,7 @@ def test_what_it_does_not_know_is_not_watched() -> None:
     reference = _reference(shipped_folder())
     findings = {finding.watch: finding.state for finding in examine(reference.all.profile, reference)}
     watched = {name for name, state in findings.items() if state is State.QUIET}
-    assert watched == {"empty", "too_short", "words", "oov", "score", "called_false", "expected_error"}
+    assert watched == {"empty", "too_short", "words", "oov", "score", "called_false", "undecided", "expected_error"}
     assert {state for name, state in findings.items() if name not in watched} == {State.OFF}
 
 

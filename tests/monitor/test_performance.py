@@ -5,11 +5,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from tests.monitor.observed import make_observations
+from tests.monitor.test_alarms import finding
 
-from falsetrue.monitor.findings import Subject
+from falsetrue.monitor.findings import Estimate, State, Subject
 from falsetrue.monitor.performance import (
     calibrate,
     calibration_of,
+    cautions,
     estimate_performance,
     estimate_prevalence,
     expect_decided,
@@ -176,3 +178,15 @@ def test_a_language_with_labels_of_its_own_goes_by_those() -> None:
     assert errors["en"] < 0.2
     assert errors["es"] > 0.8
     assert errors["en"] < errors["pt"] < errors["es"]  # by all labels, as there are none in Portuguese
+
+
+@pytest.mark.parametrize("watch", ["language_mix", "oov", "topic"])
+def test_where_texts_are_of_another_kind_estimates_without_labels_carry_a_caution(watch: str) -> None:
+    def made(method: str) -> Estimate:
+        return Estimate(name="error", method=method, value=0.1, low=0.0, high=0.2, labels=0, texts=500)
+
+    shifted = [finding(watch, subject=Subject(key="k"))]
+    assert cautions(shifted, [made("CBPE"), made("BBSE"), made("PPI")]) == ("cbpe_shifted", "bbse_shifted")
+    assert cautions(shifted, [made("CBPE")]) == ("cbpe_shifted",)
+    assert cautions(shifted, [made("PPI")]) == ()
+    assert cautions([finding(watch, State.QUIET), finding("words")], [made("CBPE")]) == ()

@@ -12,7 +12,7 @@ from falsetrue.features.sketches import STYLES
 from falsetrue.monitor.campaigns import Campaigns
 from falsetrue.monitor.observations import Observations, no_features, no_sketches
 from falsetrue.monitor.packing import Header, pack
-from falsetrue.monitor.profile import FORMAT, GRIDS, NOBODY_LOOKED, Profile, Sample, all_merged, middles
+from falsetrue.monitor.profile import FORMAT, GRIDS, NOBODY_LOOKED, PROBLEMS, Profile, Sample, all_merged, middles
 
 #: So small that the cut of a sample shows.
 _FEW = 25
@@ -90,6 +90,17 @@ def test_a_newer_format_is_refused_by_its_number() -> None:
 def test_another_kind_of_file_is_refused() -> None:
     with pytest.raises(InputError, match="profile"):
         Profile.from_bytes(pack(Header(kind="reference", format=1), {}))
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 2**32))
+def test_what_was_refused_is_empty_and_nothing_else(first: int, second: int, seed: int) -> None:
+    some, none = _profile(make_observations(20, seed)), Profile.empty()
+    whole = some.refusing(first).merged(none.refusing(second))
+    for other in (none.refusing(second).merged(some.refusing(first)), some.refusing(first + second)):
+        assert other.to_bytes() == whole.to_bytes() == Profile.from_bytes(whole.to_bytes()).to_bytes()
+    assert (whole.texts, whole.received) == (20, 20 + first + second)
+    changed = {name: whole.problem(name) - some.problem(name) for name in PROBLEMS}
+    assert changed == {"empty": first + second, "too_short": 0, "debris": 0, "broken": first + second}
 
 
 def test_counts_that_contradict_each_other_are_refused() -> None:
@@ -188,3 +199,20 @@ def test_the_order_of_merging_many_does_not_matter() -> None:
     forward = reduce(Profile.merged, parts)
     backward = reduce(Profile.merged, parts[::-1])
     assert forward.to_bytes() == backward.to_bytes()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 3000), st.floats(0, 1))
+def test_quantiles_are_within_a_bin_of_those_of_the_values(seed: int, usual: int, share: float) -> None:
+    observations = make_observations(200, seed, words=usual)
+    found = Profile.of(observations, sample=0).quantile("words", share)
+    exact = np.sort(observations.words)[max(0, int(np.ceil(share * 200)) - 1)]
+    assert found == pytest.approx(exact, rel=0.025, abs=0.5)
+
+
+def test_quantiles_inside_a_bin_differ() -> None:
+    """Nobody is told of an interval without a width that is none but a bin's."""
+    observations = replace(make_observations(900, 1), words=np.arange(600, 1500) % 8 + 1040)
+    profile = Profile.of(observations, sample=0)
+    low, middle, high = (profile.quantile("words", share) or 0 for share in (0.45, 0.5, 0.55))
+    assert low < middle < high
+    assert Profile.empty().quantile("words", 0.5) is None

@@ -56,6 +56,14 @@ def test_damage_is_an_error_and_never_another_reference(data: st.DataObject) -> 
         Reference.from_bytes(bytes(content))
 
 
+def test_the_policy_of_its_verdicts_is_kept_and_where_nobody_said_it_is_as_it_was_before() -> None:
+    said = replace(_REFERENCE, policy="mine@2")
+    assert Reference.from_bytes(said.to_bytes()).policy == "mine@2"
+    assert said.digest != _REFERENCE.digest
+    assert Reference.from_bytes(_CONTENT).policy == ""
+    assert b'"policy"' not in _CONTENT
+
+
 def test_a_newer_format_is_refused_by_its_number() -> None:
     with pytest.raises(InputError, match=f"format {FORMAT + 1}"):
         Reference.from_bytes(pack(Header(kind="reference", format=FORMAT + 1), {}))

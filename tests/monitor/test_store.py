@@ -121,9 +121,11 @@ def test_a_look_at_days_that_another_kept_meanwhile_is_kept_not_at_all(store: Mo
 
 
 def test_an_alarm_goes_on_from_where_it_was(store: MonitorStore) -> None:
-    store.keep(kept(outcome=raised(store)), NOW)
+    store.keep(kept(outcome=raised(store, until=DAY)), NOW)
     (followed,) = store.open_alarms()
-    alarm = msgspec.structs.replace(followed.alarm, last_seen_at=NOW + ONE_DAY, ended_at=NOW + ONE_DAY)
+    assert (followed.alarm.first_day, followed.alarm.last_day) == (DAY, DAY)
+    later = {"last_seen_at": NOW + ONE_DAY, "ended_at": NOW + ONE_DAY, "last_day": DAY + ONE_DAY}
+    alarm = msgspec.structs.replace(followed.alarm, **later)
     after = Followed(alarm=alarm, quiet_looks=7)
     store.keep(kept(previous=DAY, day=DAY + ONE_DAY, days=(), outcome=Outcome(changed=(after,), events=())), NOW)
     assert store.open_alarms() == []

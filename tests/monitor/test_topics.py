@@ -187,7 +187,36 @@ def test_a_tenth_of_texts_about_something_new_is_found(usual: Features, unusual:
     assert found.low > 0
 
 
-def test_the_share_that_is_unlike_is_seldom_said_to_be_larger_than_it_is(usual: Features, unusual: Features) -> None:
+@pytest.mark.parametrize("left", [0.3, 0.7])
+def test_where_a_part_of_the_baseline_is_missing_no_more_is_said_to_have_changed_than_that(
+    left: float, usual: Features, unusual: Features
+) -> None:
+    """A baseline of two kinds, and a week of one of them alone: nothing in it is new."""
+    old, new = round(1_000 * (1 - left)), round(1_000 * left)
+    baseline = joined_features([rows(unusual, np.arange(old)), rows(usual, np.arange(new))])
+    found = find_topic(baseline, rows(usual, np.arange(2_000, 2_500)), seed=0, permutations=999)
+    assert found.p == 1 / 1_000
+    assert found.current == pytest.approx(1 - left, abs=0.03)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= 1 - left <= found.high + 0.02
+
+
+@pytest.mark.parametrize("added", [0, 0.2, 0.5, 1])
+def test_where_something_is_added_that_much_is_said_to_have_changed(
+    added: float, usual: Features, unusual: Features
+) -> None:
+    new = round(500 * added)
+    week = joined_features([rows(usual, np.arange(2_000, 2_500 - new)), rows(unusual, np.arange(new))])
+    found = find_topic(rows(usual, np.arange(2_000)), week, seed=0, permutations=99)
+    assert found.current == pytest.approx(added, abs=0.03)
+    assert found.low is not None
+    assert found.low <= added
+
+
+def test_the_share_by_which_the_mixture_differs_is_seldom_said_to_be_larger_than_it_is(
+    usual: Features, unusual: Features
+) -> None:
     generator, lows, shares = np.random.default_rng(7), [], []
     for seed in range(60):
         order, new = generator.permutation(4_000), generator.permutation(1_000)[:20]

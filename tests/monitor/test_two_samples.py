@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, chi2_contingency, ks_2samp
 
@@ -41,7 +41,16 @@ def test_shares_of_many_are_compared_as_pearson_compares_them(current: int, base
     assert found.value == pytest.approx(current / 200 - baseline / 2000)
 
 
-def _chance(texts: int, share: float, usual: float, *, alpha: float, least: float, baseline_texts: int = 2000) -> float:
+def _chance(
+    texts: int,
+    share: float,
+    usual: float,
+    *,
+    alpha: float,
+    least: float,
+    rises_only: bool = False,
+    baseline_texts: int = 2000,
+) -> float:
     """Exact probability of a p-value of at most alpha, over all outcomes that are at all likely."""
     middle, spread = baseline_texts * usual, 5 * np.sqrt(baseline_texts * usual)
     before = np.unique(np.linspace(max(0, middle - spread), min(baseline_texts, middle + spread + 3), 50).astype(int))
@@ -51,7 +60,10 @@ def _chance(texts: int, share: float, usual: float, *, alpha: float, least: floa
     total = 0.0
     for count, weight in zip(before.tolist(), (weights / weights.sum()).tolist(), strict=True):
         if weight > 1e-5:
-            p = [compare_shares(now, texts, count, baseline_texts, least=least).p for now in likely]
+            p = [
+                compare_shares(now, texts, count, baseline_texts, least=least, rises_only=rises_only).p
+                for now in likely
+            ]
             total += weight * float(chances[likely] @ (np.array(p) <= alpha))
     return total
 
@@ -93,11 +105,32 @@ def test_a_p_value_rises_with_what_does_not_matter(current: int, baseline: int, 
 
 
 @given(st.integers(0, 300), st.integers(0, 2000))
+@example(0, 230)  # of 300, just thirty are expected
 def test_a_share_and_its_complement_are_alike(current: int, baseline: int) -> None:
     one = compare_shares(current, 300, baseline, 2000, least=0.01)
     other = compare_shares(300 - current, 300, 2000 - baseline, 2000, least=0.01)
     assert one.p == pytest.approx(other.p, rel=1e-6)
     assert one.value == pytest.approx(-other.value)
+
+
+@given(st.integers(0, 300), st.integers(0, 2000), st.floats(0, 0.2))
+def test_where_rises_alone_count_a_fall_is_none_and_a_rise_is_half_as_likely(
+    current: int, baseline: int, least: float
+) -> None:
+    both = compare_shares(current, 300, baseline, 2000, least=least)
+    rise = compare_shares(current, 300, baseline, 2000, least=least, rises_only=True)
+    assert rise.value == both.value
+    if rise.value <= 0:
+        assert rise.p >= 0.4  # binomials are not even about their means
+    else:
+        assert rise.p <= both.p
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.01, 0.1, 0.3])
+def test_a_share_that_has_not_risen_is_seldom_called_risen(share: float) -> None:
+    """Not by more than the one per cent that does not matter; where it has risen by just that, about as seldom."""
+    assert _chance(400, share, share, alpha=0.01, least=0.01, rises_only=True) <= 0.01
+    assert _chance(400, share + 0.01, share, alpha=0.01, least=0.01, rises_only=True) <= 0.01 * 1.2
 
 
 @pytest.mark.parametrize("tied", [1000, 10])

@@ -165,12 +165,17 @@ def test_other_addresses_are_refused_and_not_repeated(url: str) -> None:
 
 
 def test_a_message_says_what_happened_to_which_alarm() -> None:
-    ended = alarm(ended_at=NOW + timedelta(days=1))
+    day = NOW.date()
+    days = {"first_day": day - timedelta(days=30), "last_day": day - timedelta(days=1)}
+    seen = finding(since=day - timedelta(days=3), until=day - timedelta(days=1))
+    ended = alarm(ended_at=NOW + timedelta(days=1), finding=seen, **days)
     found = json.loads(message_of(ended, Told.ENDED, NOW + timedelta(days=1), "nothing was found"))
     assert (found["type"], found["timestamp"]) == ("alarm.ended", "2026-03-04T04:05:06Z")
     data = found["data"]
     assert (data["id"], data["watch"], data["severity"], data["language"]) == (ended.id, "harm", "critical", "es")
     assert (data["raised_at"], data["ended_at"]) == ("2026-03-03T04:05:06Z", "2026-03-04T04:05:06Z")
+    assert (data["first_day"], data["last_day"]) == ("2026-02-01", "2026-03-02")
+    assert (data["finding"]["since"], data["finding"]["until"]) == ("2026-02-28", "2026-03-02")
     assert data["note"] == "nothing was found"
     assert data["finding"]["current"] == ended.finding.current
     assert json.loads(trial_message(NOW)) == {"type": "webhook.test", "timestamp": "2026-03-03T04:05:06Z", "data": {}}

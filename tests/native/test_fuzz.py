@@ -19,6 +19,8 @@ def _load() -> ModuleType:
 
 fuzz = _load()
 
+pytestmark = pytest.mark.newest
+
 
 @pytest.fixture(scope="module")
 def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from falsetrue.news.article import Article, Label, join_title_and_text, parse_label
 
 
-@pytest.mark.parametrize("written", ["0", "false", "FAKE", " Fake ", 0, 0.0, False])
+@pytest.mark.parametrize("written", ["0", "false", "FAKE", " Fake ", 0, 0.0, False, "0.0", "0,0", "Falsa", "falso"])
 def test_words_for_false(written: object) -> None:
     assert parse_label(written) is Label.FALSE
 
 
-@pytest.mark.parametrize("written", ["1", "true", "Real", "1 ", 1, 1.0, True])
+@pytest.mark.parametrize("written", ["1", "true", "Real", "1 ", 1, 1.0, True, "1.0", "1,00", "VERDADERA", "verdadero"])
 def test_words_for_real(written: object) -> None:
     assert parse_label(written) is Label.REAL
 
@@ -20,7 +20,7 @@ def test_a_missing_label_is_none(written: object) -> None:
     assert parse_label(written) is None
 
 
-@pytest.mark.parametrize("written", ["2", "maybe", 0.5, "flase", [], "10"])
+@pytest.mark.parametrize("written", ["2", "maybe", 0.5, "flase", [], "10", "10.0", "1.5", "1.", ".0", "0.1"])
 def test_any_other_label_is_refused_with_its_value(written: object) -> None:
     with pytest.raises(ValueError, match="is none of 0, 1, false, true, fake, real"):
         parse_label(written)

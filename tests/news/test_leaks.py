@@ -2,6 +2,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -452,6 +453,7 @@ def test_one_source_one_label_is_a_share_of_articles_of_large_sources() -> None:
 # --- the corpora -----------------------------------------------------------------------------------
 
 
+@cache
 def audited(corpora: Path, *names: str) -> Audit:
     return audit(Auditing(files=[str(corpora / f"{name}.parquet") for name in names]), Quiet(), now=NOW)
 

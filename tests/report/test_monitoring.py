@@ -5,7 +5,8 @@ import pytest
 from tests.report.reports import WATCHES, drifted, estimate, finding, report
 from tests.report.test_page import elements
 
-from falsetrue.monitor.findings import Audit, State, Subject
+from falsetrue.features.sketches import STYLES
+from falsetrue.monitor.findings import Audit, Report, State, Subject, Term
 from falsetrue.report.monitoring import estimate_as_text, monitoring_page, sparks
 from falsetrue.report.watch_words import explain, note_in_words
 
@@ -45,7 +46,7 @@ def test_a_report_in_spanish_has_no_english_around_its_figures() -> None:
 def test_the_headline_comes_first_with_the_one_thing_to_do() -> None:
     said = words(monitoring_page(drifted()))
     assert "Critical: Errors found by labels, all texts" in said
-    assert said.index("First: Go back to the version before.") < said.index("What changed, and what to do")
+    assert said.index("First: Go back to the version before.") < said.index("What it means now")
     assert "falsetrue serve --model newsroom@VERSION" in said
 
 
@@ -57,16 +58,52 @@ def test_quiet_reports_say_that_there_is_nothing_to_do_and_explain_nothing() -> 
 
 def test_budgets_are_shown_as_spent() -> None:
     said = words(monitoring_page(report()))
-    assert "0.8 of 5 % this year" in said
-    assert "0.71 of 1 false warnings this month" in said
+    assert "0.8 % of 5 % this year" in said
+    assert "0.7 of 1 this month" in said
 
 
 def test_every_watch_is_in_the_table_those_that_changed_first() -> None:
-    table = rows(monitoring_page(report()), "Every watch, those that found a change first")
-    assert {row[0] for row in table[1:]} == {explain(finding(watch), "en").name for watch in WATCHES}
-    changed = rows(monitoring_page(drifted()), "Every watch, those that found a change first")
-    assert [row[2] for row in changed[1:]] == ["changed"] * 3 + ["not enough data", "quiet"]
-    assert changed[2][4:6] == ["36.0 % [33.0 %, 39.0 %]", "+6.0 points"]
+    caption = "Every watch, those that found a change first"
+    told = [explain(finding(watch), "en") for watch in WATCHES]
+    assert {row[0] for row in rows(monitoring_page(report()), caption)[1:]} == {f"{e.name} {e.unit}" for e in told}
+    changed = rows(monitoring_page(drifted()), caption)
+    assert [row[1] for row in changed[1:]] == ["changed"] * 2 + ["not enough data", "quiet"]
+    assert changed[2][3:5] == ["36.0 % [33.0 %, 39.0 %]", "+6.0 points"]
+    assert [row[1] for row in rows(monitoring_page(drifted()), "texts in Spanish")[1:]] == ["changed"]
+
+
+def many() -> Report:
+    """A report in which every watch but those by labels changed, all texts and Spanish ones."""
+    return report(
+        findings=tuple(
+            finding(watch, State.DRIFT, subject=Subject(language=language), corrected=0.001)
+            for language in (None, "es")
+            for watch in ("words", "oov", "score", "topic", *(f"style.{name}" for name in STYLES))
+        )
+    )
+
+
+def test_a_change_is_one_line_that_has_its_languages_with_it_and_all_of_style_is_one() -> None:
+    page = monitoring_page(many())
+    assert page.count('<details class="finding') == 5
+    assert page.count(" open>") == 1
+    assert len(rows(page, "Numbers of style that changed")) == 1 + 2 * len(STYLES)
+    assert "16 of 16 numbers changed" in words(page)
+
+
+@pytest.mark.parametrize("made", [many(), drifted(), report()], ids=["many", "some", "none"])
+def test_a_remedy_is_told_once_and_every_jump_lands(made: Report) -> None:
+    page = monitoring_page(made)
+    assert page.count("Read 50 texts of the random sample") <= 2  # the headline may say it, too
+    jumps = [held["href"] or "" for tag, held in elements(page) if tag == "a"]
+    assert {jump.removeprefix("#") for jump in jumps} <= {held.get("id") for _, held in elements(page)}
+    assert "Random sample (20 wait for a label)" in words(page)
+
+
+def test_new_words_are_listed_with_their_texts() -> None:
+    page = monitoring_page(report(terms=(Term(term="<b>", texts=30, of=600),)))
+    assert rows(page, "New words")[1] == ["<b>", "30", "5.0 %"]
+    assert "New words" not in words(monitoring_page(report(findings=())))
 
 
 def test_days_of_a_watch_are_drawn_of_all_texts_alone() -> None:

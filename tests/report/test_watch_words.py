@@ -1,18 +1,20 @@
 import math
 import re
+from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.report.reports import WATCHES, drifted, estimate, finding, report
 
 from falsetrue.features.sketches import STYLES
 from falsetrue.jobs.monitor_detectors import STREAMS
 from falsetrue.monitor import drift
-from falsetrue.monitor.findings import Budget, Kind, Remedy, Severity, State, Subject
+from falsetrue.monitor.findings import Budget, Kind, Remedy, Severity, Source, State, Subject
 from falsetrue.report.watch_words import (
     COMMANDS,
     LANGUAGES,
+    MATTERS,
     Explained,
     advise,
     baseline_in_words,
@@ -24,8 +26,14 @@ from falsetrue.report.watch_words import (
     format_share,
     gravest_first,
     headline,
+    model_of,
     note_in_words,
+    notes_in_words,
+    period_in_words,
+    remedies,
+    seen_by_test,
     severity_in_words,
+    states_in_words,
     subject_in_words,
     watch_in_words,
 )
@@ -190,11 +198,15 @@ def test_texts_are_named_by_language_and_key() -> None:
 @pytest.mark.parametrize(
     ("budget", "english", "spanish"),
     [
-        (Budget(severity=Severity.CRITICAL, allowed=0.05, spent=0.008), "0.8 of 5 % this year", "0,8 de 5 % este año"),
+        (
+            Budget(severity=Severity.CRITICAL, allowed=0.05, spent=0.008),
+            "0.8 % of 5 % this year",
+            "0,8 % de 5 % este año",
+        ),
         (
             Budget(severity=Severity.WARNING, allowed=1, spent=0.71),
-            "0.71 of 1 false warnings this month",
-            "0,71 de 1 avisos falsos este mes",
+            "0.7 of 1 this month",
+            "0,7 de 1 este mes",
         ),
     ],
     ids=str,
@@ -236,14 +248,129 @@ def test_nothing_to_do_without_labels_says_what_cannot_be_told(without: tuple[()
     assert "cannot tell whether verdicts have become wrong" in found.text
 
 
-def test_too_few_texts_for_every_watch_is_not_called_nothing_to_do() -> None:
-    found = headline(report(findings=(finding("score", State.INSUFFICIENT), finding("harm", State.OFF))), "en")
-    assert found.title == "Not enough data yet"
+@pytest.mark.parametrize(("quiet", "title"), [(1, "Not enough data: 2 of 3 watches"), (2, "Nothing to do")])
+def test_nothing_to_do_is_only_said_where_most_watches_could_be_tested(quiet: int, title: str) -> None:
+    untested = [finding(watch, State.INSUFFICIENT) for watch in ("words", "oov")]
+    tested = [finding(f"style.{number}") for number in range(quiet)]
+    found = headline(report(findings=(*untested, *tested, finding("harm", State.OFF))), "en")
+    assert found.title.startswith(title)
+
+
+def test_a_report_whose_watches_all_have_nothing_to_compare_with_is_not_called_quiet() -> None:
+    assert headline(report(findings=(finding("harm", State.OFF),)), "en").title != "Nothing to do"
+
+
+@pytest.mark.parametrize("source", Source)
+def test_only_texts_of_a_journal_are_kept_for_the_next_look(source: Source) -> None:
+    few = finding("words", State.INSUFFICIENT)
+    told = [headline(report(findings=(few,), source=source), "en").text, explain(few, "en", source=source).now]
+    assert ["kept and counted" in each for each in told] == [source is Source.JOURNAL] * 2
 
 
 def test_changes_come_first_and_critical_ones_before_warnings() -> None:
     ordered = [each.watch for each in gravest_first(drifted().findings)]
     assert ordered == ["harm", "called_false", "topic", "oov", "score"]
+
+
+@pytest.mark.parametrize("watch", ["empty", "debris", "too_short"])
+def test_what_falls_and_harms_nobody_comes_last_and_is_no_feed_to_mend(watch: str) -> None:
+    both = (Remedy.FIX_FEED, Remedy.RE_BASE)
+    fall, rise = (
+        finding(watch, State.DRIFT, severity=Severity.WARNING, size=size, remedies=both) for size in (-0.9, 0.9)
+    )
+    other = finding("called_false", State.DRIFT)
+    assert gravest_first([fall, other]) == [other, fall]
+    assert gravest_first([other, rise]) == [rise, other]
+    assert [remedies(each) for each in (fall, rise)] == [(Remedy.RE_BASE,), both]
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=6, unique=True))
+def test_of_warnings_the_further_beyond_what_matters_the_earlier(sizes: list[float]) -> None:
+    changes = [finding(f"style.{number}", State.DRIFT, size=size) for number, size in enumerate(sizes)]
+    assert [each.size for each in gravest_first(changes)] == sorted(sizes, reverse=True)
+
+
+def test_what_a_language_repeats_stands_behind_all_texts() -> None:
+    parts = [finding("oov", State.DRIFT, subject=Subject(language="es"), size=0.9), finding("oov", State.DRIFT)]
+    others = [finding("words", State.DRIFT, size=0.5)]
+    told = [(each.watch, each.subject.language) for each in gravest_first([*parts, *others])]
+    assert told == [("words", None), ("oov", None), ("oov", "es")]
+
+
+def test_what_matters_is_what_the_tests_go_by() -> None:
+    for name, watch in drift.WATCHES.items():
+        assert MATTERS.get(name, 0.1) == max(watch.least, watch.smallest)
+
+
+# --- by source ---------------------------------------------------------------------------------------
+
+
+def test_a_file_has_no_slice_to_label_and_scores_have_no_model_to_command() -> None:
+    made = {
+        source: [advise(each, "en", model="m@1", source=source).command or "" for each in Remedy] for source in Source
+    }
+    assert any("monitor audit" in each for each in made[Source.JOURNAL])
+    assert not any("monitor audit" in each for each in made[Source.FILE])
+    assert [each for each in made[Source.SCORES] if each] == [
+        "falsetrue monitor baseline labelled.parquet --score COLUMN -o new.baseline"
+    ]
+
+
+def test_scores_have_no_version_to_name() -> None:
+    assert model_of(report(model_name="p_real", model_version="", source=Source.SCORES)) == "p_real"
+    assert model_of(report(model_name="newsroom", model_version="2")) == "newsroom@2"
+
+
+# --- what the test saw -------------------------------------------------------------------------------
+
+
+@language
+def test_how_many_texts_moved_and_across_what_is_told(language: str) -> None:
+    change = finding(
+        "style.word_characters",
+        State.DRIFT,
+        statistic="KS",
+        value=0.26,
+        effect="median word_characters",
+        details={"differs_most_at": 4.7},
+    )
+    told = explain(change, language)
+    assert re.search(r"\b26 (of|de cada) 100 \w+ .*4[.,]7", told.now)
+    assert told.details == ()
+    assert seen_by_test(finding("style.links", statistic="KS", value=0.01), language) == ""
+
+
+def test_what_a_classifier_told_apart_is_told_in_pairs() -> None:
+    assert "98 times of 100" in seen_by_test(finding("topic", State.DRIFT, statistic="AUC", value=0.984), "en")
+
+
+@given(st.floats(1e-5, 1), st.floats(1e-5, 1))
+def test_figures_of_a_change_that_differ_are_not_shown_as_the_same(before: float, now: float) -> None:
+    assume(abs(now - before) > 0.001 * max(now, before))
+    words = explain(finding("called_false", State.DRIFT, baseline=before, current=now, size=now - before), "en")
+    assert words.baseline != words.current
+    assert re.search("[1-9]", words.baseline)
+    assert re.search("[1-9]", words.current)
+
+
+def test_days_of_the_texts_are_told_where_they_are_known() -> None:
+    first, last = date(2026, 10, 1), date(2026, 10, 3)
+    assert explain(finding(since=first, until=last), "en").period == "texts of 2026-10-01 to 2026-10-03, UTC"
+    assert explain(finding(until=last), "es").period == "textos del 2026-10-03, UTC"
+    assert explain(finding(), "en").period == ""
+
+
+def test_a_file_without_dates_has_no_period_and_its_undated_texts_are_told() -> None:
+    undated = report(source=Source.FILE, days=(), undated=1543, notes=())
+    assert period_in_words(undated, "en") == "without dates"
+    assert notes_in_words(undated, "en")[0].startswith("1,543 texts have no date")
+    assert notes_in_words(report(notes=()), "en") == ()
+    assert period_in_words(report(), "es") == "del 2026-11-09 al 2026-11-23 (UTC)"
+
+
+def test_states_are_counted_in_words() -> None:
+    counted = states_in_words([finding(), finding("oov", State.DRIFT), finding("score")], "es")
+    assert counted == "sin novedad: 2, cambió: 1"
 
 
 # --- numbers -----------------------------------------------------------------------------------------

@@ -202,9 +202,9 @@ def clean_environment(**added: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "FALSETRUE_DRAIN_SECONDS": "0", **added}
 
 
-@pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Start a server on a free port; all are stopped in the end."""
+@contextmanager
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start servers on free ports; all are stopped in the end."""
     started: list[Served] = []
 
     def start_one(*options: str, python: tuple[str, ...] = (), **environment: str) -> Served:
@@ -222,15 +222,28 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         served.wait_until_ready()
         return served
 
-    yield start_one
-    for served in started:
-        served.stop()
+    try:
+        yield start_one
+    finally:
+        for served in started:  # all drain at once
+            if served.process.poll() is None:
+                served.terminate()
+        for served in started:
+            served.stop()
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start a server of the tests of a file."""
+    with starting(tmp_path_factory) as start_one:
+        yield start_one
 
 
 @pytest.fixture(scope="session")
-def server(start: Start) -> Served:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The one that most tests ask."""
-    return start()
+    with starting(tmp_path_factory) as start_one:
+        yield start_one()
 
 
 @pytest.fixture(scope="session")

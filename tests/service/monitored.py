@@ -87,9 +87,10 @@ def _entry(at: datetime, drawn: Drawn, said: str, p_real: float, language: str) 
     )
 
 
-def fill(folder: Path, report: Report | None = None) -> None:
+def fill(folder: Path, *reports: Report) -> None:
     """A report with three changes unless it is told otherwise, and a sample to label."""
     storage = open_storage(load_settings(state_folder=folder))
     draw(storage, datetime.now(UTC))
-    keep_report(storage, drifted() if report is None else report)
+    for each in reports or (drifted(),):
+        keep_report(storage, each)
     storage.close()

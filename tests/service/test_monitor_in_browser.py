@@ -87,7 +87,7 @@ def test_without_javascript_everything_is_there_and_nothing_is_blank(visit: Visi
         page.click("#traffic summary")
         expect(page.locator("#traffic-rows")).to_be_visible()
         page.click("#meanings summary")
-        expect(page.locator("#meanings dl").first).to_be_visible()
+        expect(page.locator("#meanings p").first).to_be_visible()
         expect(page.locator("#question .keys")).to_be_hidden()
 
 
@@ -99,6 +99,7 @@ def test_alarms_are_acknowledged_and_texts_labelled(work: Visit, *, script: bool
     with work(MONITOR, java_script_enabled=script) as page:
         expect(page.locator(".alarm")).to_have_count(3)
         alarm = page.locator(".alarm.critical")
+        alarm.locator("summary").press("Enter")
         alarm.locator("input[name=note]").fill("It was the new feed.")
         alarm.locator("button").click()
         expect(page.locator(".alarm")).to_have_count(2)
@@ -113,6 +114,7 @@ def test_alarms_are_acknowledged_and_texts_labelled(work: Visit, *, script: bool
 
 def test_keys_label_only_while_the_focus_is_in_their_part(work: Visit) -> None:
     with work(MONITOR) as page:
+        page.locator(".alarm summary").first.press("Enter")
         page.locator(".alarm input[name=note]").first.press("f")
         page.locator("h1").press("r")
         expect(page.locator(".revealed")).to_have_count(0)
@@ -123,6 +125,17 @@ def test_keys_label_only_while_the_focus_is_in_their_part(work: Visit) -> None:
         expect(page.locator(".revealed")).to_contain_text("You said: real.")
         page.keyboard.press("u")
         expect(page.locator("#audit")).to_contain_text("No text waits for a label.")
+
+
+def test_an_alarm_is_one_line_until_it_is_opened_or_led_to(visit: Visit) -> None:
+    with visit(MONITOR, viewport={"width": 1200, "height": 900}) as page:
+        alarm = page.locator(".alarm.critical")
+        box = alarm.bounding_box()
+        assert box
+        assert box["height"] < 60
+        expect(alarm.locator("form")).to_be_hidden()
+        page.locator(".watches a").first.press("Enter")
+        expect(alarm.locator("form")).to_be_visible()
 
 
 # --- accessibility -----------------------------------------------------------------------------------
@@ -167,6 +180,7 @@ def test_nothing_is_wider_than_a_small_screen(visit: Visit, language: str) -> No
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(visit: Visit) -> None:
     with visit(MONITOR) as page:
+        page.locator(".alarm summary").first.press("Enter")
         reached = set()
         page.focus("#theme")
         for _ in range(60):

@@ -5,19 +5,23 @@ import io
 import re
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
-from tests.report.reports import report
+from tests.report.reports import MADE_AT, finding, report
 from tests.service.conftest import DISPATCH, RANT, V1, Served, Start, wait_until
 from tests.service.monitored import DRAWN, fill
 from tests.service.test_admission import keys
 from tests.service.test_page import words
 from tests.service.test_sign_in import sign_in, token_of
 
+from falsetrue.monitor.findings import State, Subject
+
 MONITOR = "/monitor"
+LAST_TESTED = date(2026, 11, 21)
 
 
 @pytest.fixture
@@ -109,9 +113,9 @@ def test_the_gravest_change_stands_first_with_what_to_do(seen: httpx2.Client) ->
     assert answer.headers["cache-control"] == "no-store"
     assert "Critical: Errors found by labels, all texts" in said
     assert "First: Go back to the version before." in said
-    assert "0.8 of 5 % this year" in said
-    assert "3 of 5" in said
-    alarms = re.findall(r'<article class="alarm (\w+)"', answer.text)
+    assert re.search(r"0\.8.%? ?of 5 % this year", said)
+    assert "Open alarms 3 3 not seen Changes in the last look 3 of 4 1 had too little" in said
+    alarms = re.findall(r'<details class="alarm (\w+)"', answer.text)
     assert alarms == ["critical", "warning", "warning"]
 
 
@@ -125,7 +129,7 @@ def test_a_report_that_is_old_is_said_to_be(start: Start, tmp_path: Path, days: 
 def test_watches_estimates_scores_and_days_are_there_with_their_figures(seen: httpx2.Client) -> None:
     answer = seen.get(MONITOR)
     said = words(answer)
-    assert re.search(r"Share called false share of texts all texts changed 30\.0.% 36\.0.% \[33\.0.%, 39\.0.%\]", said)
+    assert re.search(r"Share called false share of texts changed · alarm.* 30\.0.% 36\.0.% \[33\.0.%, 39\.0.%\]", said)
     assert "not enough labels: 40 of 100" in said
     assert "91.0\xa0% [86.0\xa0%, 95.0\xa0%]" in answer.text
     assert answer.text.count('<svg class="spark"') == 2
@@ -134,10 +138,86 @@ def test_watches_estimates_scores_and_days_are_there_with_their_figures(seen: ht
     assert "take the model&#39;s probabilities at their word" in answer.text
 
 
+def test_every_jump_leads_somewhere_and_says_how_many_wait(seen: httpx2.Client) -> None:
+    text = seen.get(MONITOR).text
+    jumps = re.search(r'<nav class="jumps".*?</nav>', text, re.DOTALL)
+    assert jumps
+    assert ">3 open alarms<" in jumps[0]
+    assert ">3 wait for a label<" in jumps[0]
+    targets = re.findall(r'href="#([^"]+)"', text)
+    assert set(targets) <= set(re.findall(r' id="([^"]+)"', text))
+
+
+def test_watches_are_grouped_by_whose_texts_they_are_of_and_style_is_apart(start: Start, tmp_path: Path) -> None:
+    spanish = Subject(language="es")
+    findings = (finding("style.capitals"), finding("words", subject=spanish), finding("score", State.DRIFT))
+    fill(tmp_path, report(findings=findings))
+    said = words(start(FALSETRUE_STATE_FOLDER=str(tmp_path)).client.get(MONITOR))
+    order = ["all texts 1 of 1 changed", "all texts: style 0 of 1 changed", "texts in Spanish 0 of 1 changed"]
+    assert sorted(order, key=said.index) == order
+
+
+# --- a look that had too little ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scarce(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    """Two looks that found changes, and one the day after that had too little for any watch."""
+    folder = tmp_path_factory.mktemp("scarce")
+    before = MADE_AT - timedelta(days=1)
+    topic = finding(
+        "topic", State.DRIFT, subject=Subject(language="es"), current=0.5, since=date(2026, 11, 20), until=LAST_TESTED
+    )
+    found = (finding("called_false", State.DRIFT), topic)
+    empty = {"current": None, "baseline": None, "size": None, "corrected": None, "texts": 30}
+    nothing = [msgspec.structs.replace(each, state=State.INSUFFICIENT, **empty) for each in found]
+    fill(
+        folder,
+        report(findings=found, made_at=before - timedelta(days=1), until=before - timedelta(days=1)),
+        report(findings=found, made_at=before, until=before),
+        report(findings=tuple(nothing), texts=30),
+    )
+    with client_of(start(FALSETRUE_STATE_FOLDER=str(folder))) as client:
+        yield client
+
+
+def test_the_headline_is_of_what_is_open_although_the_look_had_too_little(scarce: httpx2.Client) -> None:
+    answer = scarce.get(MONITOR)
+    said = words(answer)
+    heading = re.search(r'<h2 id="top-heading">.*?</h2>', answer.text, re.DOTALL)
+    assert heading
+    assert "Warning: " in heading[0]
+    assert "2 alarms are open, 2 of which nobody has seen." in said
+    assert "Changes in the last look 0 of 0 2 had too little" in said
+
+
+def test_a_watch_that_had_too_little_shows_its_last_test_and_when_it_was(scarce: httpx2.Client) -> None:
+    said = words(scarce.get(MONITOR))
+    assert re.search(r"Topics .*tested until 2026-11-21 30\.0.% 50\.0.%", said)
+    assert [each["state"] for each in table(scarce, "watches")] == ["insufficient_data"] * 2
+
+
+def test_a_language_has_a_line_of_what_each_look_found(scarce: httpx2.Client) -> None:
+    rows = re.findall(r"<tr[^>]*><th scope=\"row\">Topics.*?</tr>", scarce.get(MONITOR).text)
+    assert [row.count('<svg class="spark"') for row in rows] == [1]
+
+
+def test_an_alarm_tells_the_days_of_its_texts_or_of_the_looks_where_nobody_knows(scarce: httpx2.Client) -> None:
+    said = words(scarce.get(MONITOR))
+    assert re.search(r"Warning: Topics, texts in Spanish 30.0.% → 50.0.% in the texts of 2026-11-21", said)
+    assert re.search(
+        r"Warning: Share called false, all texts 30.0.% → 36.0.% found from 2026-11-21 to 2026-11-22", said
+    )
+
+
+# --- files -------------------------------------------------------------------------------------------
+
+
 def test_it_is_in_spanish_too(seen: httpx2.Client) -> None:
     said = words(seen.get(MONITOR, headers={"accept-language": "es"}))
     assert "Crítico: Errores hallados con etiquetas, todos los textos" in said
-    assert "0,8 de 5 % este año" in said
+    assert re.search(r"0,8.%? ?de 5 % este año", said)
+    assert "Marcar como vista" in said
     for english in ("Baseline", "Watch", "Alarm ", "Labelled", "texts"):
         assert english not in said
 

@@ -115,6 +115,7 @@ checks.positive_data_acceptance.expected-statuses = [200, 404]
 """
 
 
+@pytest.mark.newest
 def test_requests_made_up_from_the_document_get_documented_answers_and_no_server_error(
     server: Served, tmp_path: Path
 ) -> None:

@@ -249,15 +249,19 @@ def opened(*, is_new: bool = False) -> "Iterator[tuple[Engine, Settings]]":
 
 
 @contextmanager
-def opened_storage(*, is_new: bool = False) -> "Iterator[tuple[Storage, Settings]]":
-    """The database that is set; raises :class:`InputError` where there is none yet, unless it is to be new."""
+def opened_storage(*, is_new: bool = False, otherwise: str = "") -> "Iterator[tuple[Storage, Settings]]":
+    """The database that is set; raises :class:`InputError` where there is none yet, unless it is to be new.
+
+    ``otherwise`` is what else can be done then.
+    """
     from falsetrue.settings import load_settings
     from falsetrue.wiring import open_storage, sqlite_file
 
     settings = load_settings()
     file = sqlite_file(settings)
     if settings.database_url is None and not is_new and not file.exists():
-        raise InputError(f"{file}: there is no journal yet; name another with FALSETRUE_DATABASE_URL or _STATE_FOLDER")
+        name = "name another with FALSETRUE_DATABASE_URL or _STATE_FOLDER"
+        raise InputError(f"{file}: there is no journal yet; {name}{otherwise and f', or {otherwise}'}")
     storage = open_storage(settings)
     try:
         yield storage, settings

@@ -16,7 +16,7 @@ import msgspec
 import typer
 
 from falsetrue.cli import monitor_alarms, monitor_audit, monitor_webhook
-from falsetrue.cli.journal import Since, opened_storage, parse_moment
+from falsetrue.cli.journal import opened_storage, parse_moment
 from falsetrue.cli.monitor_alarms import store_of
 from falsetrue.cli.monitor_output import Language, check_language, end_with, tell
 from falsetrue.cli.options import AsJson, Date, Label, Model, PolicyName, Replace, Text, Title
@@ -25,6 +25,7 @@ from falsetrue.errors import DatabaseError, FalsetrueError, InputError, MissingE
 
 if TYPE_CHECKING:
     from falsetrue.bundle.folder import Bundle
+    from falsetrue.bundle.scorer import Scorer
     from falsetrue.jobs.monitor_subjects import Journalled, Watched
     from falsetrue.jobs.rebase import Judge, TextFile
     from falsetrue.monitor.findings import Report, Severity
@@ -46,12 +47,23 @@ Score = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="The file's column with a model's probability, from 0 to 1, that it is real."),
 ]
+Name = Annotated[
+    str | None, typer.Option(metavar="NAME", help="What the model of --score is called; nothing: as the column.")
+]
+#: Days of the journal that are reported on unless others are named.
+DAYS = "7d"
 
 
 @app.command()
 def report(
-    since: Since = "7d",
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Made before; nothing: until now.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Of then or later: 2026-01-31, or how long ago, as 7d. Nothing: 7d of the journal, all of a file.",
+        ),
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Of before; nothing: until now.")] = None,
     model: Model = None,
     data: Annotated[
         str | None, typer.Option(metavar="FILE", help="A file of texts instead of the journal: CSV, JSONL or Parquet.")
@@ -60,6 +72,7 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="What `monitor baseline -o` wrote, instead of the model's own.")
     ] = None,
     score: Score = None,
+    name: Name = None,
     policy: PolicyName = None,
     text: Text = "text",
     title: Title = None,
@@ -79,6 +92,8 @@ def report(
 
     check_language(language)
     check_report(html, replace=replace)
+    _check_name(name, score)
+    begin, end = _period(since or (DAYS if data is None else None), until)
     with _needs_scipy(), Bar(quiet=as_json) as bar:
         bar.phase("reading", unit="texts")
         if data is not None:
@@ -86,11 +101,12 @@ def report(
             from falsetrue.news.labelled import Columns
 
             columns = Columns(text=text, title=title, label=label, date=date)
-            made = _report_file(TextFile(path=data, columns=columns, score=score), model, baseline, policy, bar)
+            file = TextFile(path=data, columns=columns, score=score, name=name, since=begin, until=end)
+            made = _report_file(file, model, baseline, policy, bar)
         elif score is not None or baseline is not None:
             raise InputError("--score and --baseline are for a file: name it with --data")
         else:
-            made = _report_journal(model, parse_moment("--since", since), parse_moment("--until", until), bar)
+            made = _report_journal(model, begin, end, bar)
     tell(made, html, language, as_json=as_json)
     end_with(gravest(made.findings))
 
@@ -169,6 +185,7 @@ def baseline(
         typer.Option("-o", "--output", metavar="FILE", help="Write it there, for reports of files; else it is kept."),
     ] = None,
     score: Score = None,
+    name: Name = None,
     policy: PolicyName = None,
     text: Text = "text",
     title: Title = None,
@@ -183,23 +200,55 @@ def baseline(
     """
     from falsetrue.news.labelled import Columns
 
+    _check_name(name, score)
     if len(given) > 2 or (score is not None and len(given) > 1):  # noqa: PLR2004 - a model and a file
         raise InputError("name a model and one file of labelled texts; with --score only the file")
     if score is not None and output is None:
         raise InputError("a baseline of scores in a file belongs to no model here: say with -o where to write it")
-    if output is not None and output.exists() and not replace:
-        raise InputError(f"{output}: exists already; choose another name, or say --replace")
+    _check_output(output, replace=replace)
     with _needs_scipy():
-        from falsetrue.jobs.rebase import TextFile
+        from falsetrue.jobs.rebase import TextFile, doubts
 
-        file = TextFile(path=given[-1], columns=Columns(text=text, title=title, label=label, date=date), score=score)
+        columns = Columns(text=text, title=title, label=label, date=date)
+        file = TextFile(path=given[-1], columns=columns, score=score, name=name)
         made = _rebase(file, given[0] if len(given) > 1 else None, policy, output)
     where = str(output or "kept in the database")
-    labels = made.all.outcomes.texts
+    labels, warnings = made.all.outcomes.texts, doubts(made)
+    for warning in warnings:
+        print_error(f"falsetrue: {file.path}: {warning}")
     if as_json:
-        print_json({"baseline": where, "model": made.model_version or None, "texts": made.texts, "labels": labels})
+        said = {"baseline": where, "model": made.model_version or None, "texts": made.texts, "labels": labels}
+        print_json(said | {"warnings": warnings})
     else:
         typer.echo(f"{where}: a baseline of {made.texts:,} texts, {labels:,} of them with a label")
+
+
+# --- what is given -------------------------------------------------------------------------------------------
+
+
+def _check_name(name: str | None, score: str | None) -> None:
+    if name is not None and (score is None or not name.strip()):
+        raise InputError("--name is what the model is called whose scores --score names the column of")
+
+
+def _check_output(output: Path | None, *, replace: bool) -> None:
+    """Raise what would keep a baseline from being written, before the work begins, which may take long."""
+    if output is None:
+        return
+    if output.exists() and not replace:
+        raise InputError(f"{output}: exists already; choose another name, or say --replace")
+    if output.exists() and not output.is_file():
+        raise InputError(f"{output}: is not a file")
+    if not output.absolute().parent.is_dir():
+        raise InputError(f"{output}: there is no folder {output.parent}")
+
+
+def _period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    begin, end = parse_moment("--since", since), parse_moment("--until", until)
+    if begin is not None and begin >= (end or datetime.now(UTC)):
+        before = "now" if end is None else f"--until {end:%Y-%m-%d %H:%M}"
+        raise InputError(f"--since {begin:%Y-%m-%d %H:%M} is not before {before}")
+    return begin, end
 
 
 # --- the work ------------------------------------------------------------------------------------------------
@@ -211,18 +260,14 @@ def _report_journal(model: str | None, since: datetime | None, until: datetime |
     now = datetime.now(UTC)
     with opened_storage() as (storage, settings):
         journal, watched = _journalled(storage, settings, model)
-        begin, end = since or now - timedelta(days=7), until or now
-        if begin >= end:
-            raise InputError(f"--since {begin:%Y-%m-%d %H:%M} is not before --until {end:%Y-%m-%d %H:%M}")
-        return report_journal(journal, watched, begin, end, now=now, progress=bar.at)
+        scorer = partial(_scorer, settings, model)
+        return report_journal(journal, watched, since or now, until or now, now=now, scorer=scorer, progress=bar.at)
 
 
 def _report_file(
     file: "TextFile", model: str | None, baseline_file: Path | None, policy: str | None, bar: Bar
 ) -> "Report":
-    from dataclasses import replace
-
-    from falsetrue.jobs.monitor import report_file, watched_model, watched_scores
+    from falsetrue.jobs.monitor import report_file, watched_by, watched_model, watched_scores
     from falsetrue.settings import load_settings
 
     settings = load_settings()
@@ -230,16 +275,17 @@ def _report_file(
     if file.score is not None:
         if given is None or model is not None:
             raise InputError("--score needs the --baseline that its scores are compared with, and no --model")
-        judge, watched = None, watched_scores(given)
+        judge, watched = None, watched_scores(given, file.scorer)
     else:
         watched = watched_model(_open_bundle(settings, model))
+        watched = watched if given is None else watched_by(watched, given)
         judge = _judge(settings, model, policy)
-        watched = watched if given is None else replace(watched, reference=given, notes=())
     salt = watched.reference.salt or _secret_salt(settings)
     return report_file(file, judge, watched, salt=salt, now=datetime.now(UTC), progress=bar.at)
 
 
 def _rebase(file: "TextFile", model: str | None, policy: str | None, output: Path | None) -> "Reference":
+    from falsetrue.bundle.folder import write_file
     from falsetrue.jobs.rebase import rebase
     from falsetrue.monitor.reference import PUBLIC_SALT
     from falsetrue.settings import load_settings
@@ -248,12 +294,10 @@ def _rebase(file: "TextFile", model: str | None, policy: str | None, output: Pat
     judge = None if file.score is not None else _judge(settings, model, policy)
     if output is not None:
         reference = rebase(file, judge, salt=PUBLIC_SALT, is_secret=False, now=now)
-        try:
-            output.write_bytes(reference.to_bytes())
-        except OSError as error:
-            raise InputError(f"{output}: cannot be written ({error.strerror})") from error
+        write_file(output, reference.to_bytes())
         return reference
-    with opened_storage() as (storage, settings):
+    otherwise = "say with -o which file to write the baseline to"
+    with opened_storage(otherwise=otherwise) as (storage, settings):
         reference = rebase(file, judge, salt=storage.secret.key("sketch"), is_secret=True, now=now)
         store_of(storage, settings).add_reference(reference.model_version, reference.name, reference.to_bytes(), now)
     return reference
@@ -319,6 +363,12 @@ def _judge(settings: "Settings", model: str | None, policy: str | None) -> "Judg
 
     classifier = load_classifier(settings, model)
     return Judge(classifier=classifier, policy=classifier.policies.find(policy))
+
+
+def _scorer(settings: "Settings", model: str | None) -> "Scorer":
+    from falsetrue.wiring import load_classifier
+
+    return load_classifier(settings, model).scorer
 
 
 def _read_reference(file: Path) -> "Reference":

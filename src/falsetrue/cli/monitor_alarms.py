@@ -90,12 +90,13 @@ def acknowledge(
 def _alarm_line(alarm: "Alarm", language: str) -> str:
     from falsetrue.report.watch_words import severity_in_words, subject_in_words, watch_in_words
 
-    state = f"ended {alarm.ended_at:%Y-%m-%d}" if alarm.ended_at else f"open, seen {alarm.last_seen_at:%Y-%m-%d}"
+    first, last = alarm.first_day or alarm.raised_at.date(), alarm.last_day or alarm.last_seen_at.date()
+    state = f"ended {alarm.ended_at:%Y-%m-%d}" if alarm.ended_at else "open"
     seen = f"; acknowledged by {alarm.acknowledged_by}" if alarm.acknowledged_by else ""
     watch = watch_in_words(alarm.watch, language, alarm.kind)
     whose = subject_in_words(alarm.subject, language)
     severity = severity_in_words(alarm.severity, language)
-    return f"{alarm.id}  {severity}: {watch} ({whose}); since {alarm.raised_at:%Y-%m-%d}; {state}{seen}"
+    return f"{alarm.id}  {severity}: {watch} ({whose}); in the texts of {first} to {last}; {state}{seen}"
 
 
 def store_of(storage: "Storage", settings: "Settings") -> "MonitorStore":

@@ -38,29 +38,36 @@ def tell(made: "Report", html: Path | None, language: str, *, as_json: bool) -> 
 def _describe(made: "Report", language: str) -> Iterator[str]:
     """What matters first; then what changed; then how much was looked at."""
     from falsetrue.monitor.findings import State
-    from falsetrue.report.watch_words import budget_in_words, gravest_first, headline, model_of, note_in_words
+    from falsetrue.report.watch_words import (
+        budget_in_words,
+        gravest_first,
+        headline,
+        model_of,
+        notes_in_words,
+        period_in_words,
+        states_in_words,
+    )
 
     top = headline(made, language)
-    yield f"{model_of(made)}  {made.since:%Y-%m-%d %H:%M} to {made.until:%Y-%m-%d %H:%M} UTC  {made.texts:,}"
+    yield f"{model_of(made)}  {period_in_words(made, language)}  {made.texts:,}"
     yield top.title
     yield f"  {top.text}"
     changed = [each for each in gravest_first(made.findings) if each.state is State.DRIFT]
     if changed:
         yield ""
         yield from _table([_cells(each, made, language) for each in changed])
-    counts = {state: sum(each.state is state for each in made.findings) for state in State}
     yield ""
-    yield "  ".join(f"{state.value.replace('_', ' ')}: {number}" for state, number in counts.items())
+    yield states_in_words(made.findings, language)
     for budget in made.budgets:
         yield ": ".join(budget_in_words(budget, language))
-    for note in made.notes:
-        yield f"* {note_in_words(note, language)}"
+    for note in notes_in_words(made, language):
+        yield f"* {note}"
 
 
 def _cells(finding: "Finding", made: "Report", language: str) -> list[str]:
     from falsetrue.report.watch_words import explain, model_of
 
-    words = explain(finding, language, model=model_of(made))
+    words = explain(finding, language, model=model_of(made), source=made.source)
     todo = words.advice[0] if words.advice else None
     advice = "" if todo is None else todo.command or todo.name
     return [

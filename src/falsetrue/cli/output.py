@@ -27,16 +27,17 @@ def check_report(html: Path | None, *, replace: bool) -> None:
     """Raise :class:`InputError` where a report cannot be written: before the work begins, which may take long."""
     if html and html.exists() and not replace:
         raise InputError(f"{html}: exists already; --replace puts the report in its place")
+    if html and html.exists() and not html.is_file():
+        raise InputError(f"{html}: is not a file")
     if html and not html.absolute().parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}")
 
 
 def write_report(html: Path, page: str) -> None:
-    """Write an HTML page; raises :class:`InputError` where it cannot be written."""
-    try:
-        html.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{html}: cannot be written ({error.strerror})") from error
+    """Write an HTML page, whole or not at all; raises :class:`InputError` where it cannot be written."""
+    from falsetrue.bundle.folder import write_file
+
+    write_file(html, page.encode())
 
 
 class Bar:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LEAST_FREE = 500 * 1024 * 1024
 #: How far our clock and the database's may be apart: tokens and quotas go by both.
 LARGEST_SKEW = timedelta(seconds=5)
+#: A day is looked at soon after it ended; where the last look is longer ago than this, nobody looks any more.
+LONGEST_PAUSE = timedelta(days=2)
 
 
 def look_at_storage(settings: "Settings", now: datetime) -> list[Finding]:
@@ -85,6 +87,7 @@ def _look_at_database(settings: "Settings", secret: "Secret | None", now: dateti
         yield _belonging(engine, name, revision, secret)
         yield _callers(settings, keys=_count_keys(engine))
         yield _audit(settings, _sliced(settings, engine, now))
+        yield _looks(engine, now)
         yield _webhook(settings, engine)
         yield _clock(engine, now)
     finally:
@@ -155,6 +158,23 @@ def _sliced(settings: "Settings", engine: "Engine", now: datetime) -> str:
         f"; of the last {days} days {counts.drawn:,}, of which {counts.labelled:,} are labelled, {counts.waiting:,} "
         f"wait, and {counts.refused:,} were not to be kept, as their callers wished"
     )
+
+
+def _looks(engine: "Engine", now: datetime) -> Finding:
+    """When the traffic was looked at last, and whether somebody still watches it."""
+    from falsetrue.monitor.store import MonitorStore
+
+    store = MonitorStore(engine)
+    report = store.latest_report()
+    if report is None:
+        says = "no look yet, nobody watches: falsetrue monitor watch looks once a day"
+        return Finding(about="monitor", well=True, says=says)
+    day = report.until - timedelta(days=1)
+    last = f"the last look was on {report.made_at:%Y-%m-%d %H:%M} UTC, at {day:%Y-%m-%d}"
+    if now - report.made_at > LONGEST_PAUSE:
+        says = f"{last}, and nobody has watched since: start falsetrue monitor watch, which makes up for the days"
+        return Finding(about="monitor", well=False, says=says)
+    return Finding(about="monitor", well=True, says=f"{last}; open alarms: {len(store.open_alarms())}")
 
 
 def _webhook(settings: "Settings", engine: "Engine | None" = None) -> Finding:

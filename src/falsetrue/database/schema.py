@@ -9,7 +9,7 @@ from falsetrue.database.engine import describe, is_sqlite, reading, writing
 from falsetrue.errors import DatabaseFormatError
 
 #: All revisions, the oldest first; ``tables.py`` describes the last.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003", "0004")
 NEWEST = REVISIONS[-1]
 _MIGRATIONS = Path(__file__).parent / "migrations"
 #: Number of PostgreSQL's advisory lock; any that nobody else uses.

@@ -117,6 +117,18 @@ feedback = Table(
     Column("reason", Text),
 )
 
+#: What was refused of a request: :class:`falsetrue.journal.records.RefusedItems`.
+refused_items = Table(
+    "refused_items",
+    metadata,
+    Column("id", _identifier(), primary_key=True),
+    Column("created_at", Instant, nullable=False, index=True),
+    Column("model_version", Text, nullable=False),
+    Column("key_id", Text),
+    Column("code", Text, nullable=False),
+    Column("items", Integer, nullable=False),
+)
+
 #: What was answered to requests with an idempotency key: :class:`falsetrue.journal.records.StoredAnswer`.
 answers = Table(
     "answers",
@@ -232,6 +244,8 @@ alarms = Table(
     Column("acknowledged_by", Text),
     Column("quiet_looks", Integer, nullable=False),  # in a row, up to now
     Column("finding", Text, nullable=False),  # JSON
+    Column("first_day", Date),  # UTC, the last day of the texts that it was first found in
+    Column("last_day", Date),  # the same, of those that it was found in last
 )
 #: One problem is one alarm.
 Index(

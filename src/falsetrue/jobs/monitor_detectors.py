@@ -185,11 +185,11 @@ def _calibration(usual: Usual, labels: Sequence[AuditLabel]) -> tuple[Floats, Fl
 
 
 def _broken(usual: Usual, profile: Profile | None) -> tuple[Floats, Floats]:
-    if profile is None or not profile.texts or not usual.profile.texts:
+    if profile is None or not profile.received or not usual.profile.received:
         return _NOTHING
     broken = _count_broken(usual.profile)
-    values = np.array([_count_broken(profile) / profile.texts])
-    return quality_growth(values, quality_limit(broken, usual.profile.texts)), values
+    values = np.array([_count_broken(profile) / profile.received])
+    return quality_growth(values, quality_limit(broken, usual.profile.received)), values
 
 
 def _count_broken(profile: Profile) -> int:
@@ -247,7 +247,7 @@ def _state(detector: Detector, *, has_baseline: bool, audited: bool) -> State:
 def _baseline(watch: str, usual: Usual) -> float | None:
     """What the baseline has of the same; ``None`` where it has none."""
     if watch == "broken":
-        return _count_broken(usual.profile) / usual.profile.texts if usual.profile.texts else None
+        return _count_broken(usual.profile) / usual.profile.received if usual.profile.received else None
     if watch == "calibration":
         return 0.0 if usual.outcomes.texts else None
     rate = usual.outcomes.judged

@@ -8,13 +8,13 @@ it found at once: whoever kills it before leaves everything as it was, and the n
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
 from falsetrue.jobs.monitor_detectors import Stream, advance, findings_of, restarted, streams_of
 from falsetrue.jobs.monitor_labels import as_scored, by_audit
+from falsetrue.jobs.monitor_refused import refused_as_empty, with_refused
 from falsetrue.jobs.monitor_reports import AUDITED, audit_of, begin_of, notes_of, report_of
 from falsetrue.jobs.monitor_standing import BACK, ONE_DAY, Carried, Days, budgets, read_standing
 from falsetrue.jobs.monitor_subjects import ALL, MOST_KEYS, Journalled, Profiles, Watched, count, examine_all, observed
@@ -23,6 +23,7 @@ from falsetrue.journal.columns import largest_keys, read_columns
 from falsetrue.journal.records import Filters
 from falsetrue.monitor.alarms import ALPHA_LOOK, Followed, follow
 from falsetrue.monitor.findings import Estimate, Finding, Marker, Report, Subject
+from falsetrue.monitor.performance import cautions
 from falsetrue.monitor.profile import Profile, all_merged
 from falsetrue.monitor.store import Kept
 
@@ -95,7 +96,7 @@ def look_at_day(journal: Journalled, watched: Watched, day: date, now: datetime)
     )
     open_alarms = journal.store.open_alarms()
     detected = _detect(journal, days, open_alarms)
-    findings = [*tested, *detected.findings]
+    findings = days.dated([*tested, *detected.findings])
     after = msgspec.structs.replace(
         days.after(findings, has_first_texts=first_texts is not None),
         streams=detected.streams,
@@ -106,6 +107,7 @@ def look_at_day(journal: Journalled, watched: Watched, day: date, now: datetime)
         findings=tuple(findings),
         estimates=(*_by_audit(days), *estimates),
         budgets=budgets(after, day),
+        notes=(*notes_of(journal, watched), *cautions(findings, estimates)),
     )
     kept = Kept(
         model_version=watched.version,
@@ -126,7 +128,8 @@ def _count(journal: Journalled, watched: Watched, day: date) -> Profiles:
     """Profiles of the day."""
     filters = Filters(since=begin_of(day), until=begin_of(day + ONE_DAY), model_version=watched.version)
     keys = largest_keys(journal.engine, filters, MOST_KEYS)
-    return count(observed(journal.engine, filters, watched), watched.languages, keys)
+    profiles = count(observed(journal.engine, filters, watched), watched.languages, keys)
+    return with_refused(profiles, refused_as_empty(journal, watched.version, begin_of(day), begin_of(day + ONE_DAY)))
 
 
 # --- detectors ---------------------------------------------------------------------------------------------
@@ -148,7 +151,7 @@ def _detect(journal: Journalled, days: Days, open_alarms: Sequence[Followed]) ->
     labels = journal.store.labels(watched.version)
     wanted = streams_of(watched.languages, watched.reference)
     known = {(each.alarm.watch, each.alarm.subject) for each in open_alarms}
-    digest = blake2b(watched.reference.to_bytes(), digest_size=16).hexdigest()
+    digest = watched.reference.digest
     is_rebased = standing.reference not in ("", digest)
     streams = restarted(standing.streams, wanted, known, daily=journal.audit_daily, is_rebased=is_rebased)
     told = [as_scored(label, watched) for label in labels]
@@ -184,5 +187,4 @@ def _report(journal: Journalled, days: Days, now: datetime) -> Report:
         report_of(watched, profile, shown, now=now, since=begin_of(since), until=begin_of(end)),
         markers=tuple(Marker(day=day, version=version) for version, day in first_days.items()),
         audit=audit_of(journal, now),
-        notes=notes_of(journal, watched),
     )

@@ -1,12 +1,14 @@
 """What a report says beside its findings: days, scores, the audit slices, and what a reader must know."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+import msgspec
+
 from falsetrue.jobs.monitor_subjects import Journalled, Watched
 from falsetrue.monitor.drift import examine
-from falsetrue.monitor.findings import Audit, Day, Report
+from falsetrue.monitor.findings import Audit, Day, Finding, Report
 from falsetrue.monitor.profile import Profile
 from falsetrue.monitor.reference import SCORE_EDGES, score_counts
 
@@ -58,6 +60,13 @@ def _day(day: date, profile: Profile, watched: Watched) -> Day:
         mean_p_real=profile.mean_p_real,
         sparks={each.watch: each.current for each in found if each.current is not None},
     )
+
+
+def dated(findings: Iterable[Finding], days: Iterable[date]) -> tuple[Finding, ...]:
+    """The findings, with the first and the last day of the texts that they all go by, where these have any."""
+    known = sorted(days)
+    since, until = (known[0], known[-1]) if known else (None, None)
+    return tuple(msgspec.structs.replace(each, since=since, until=until) for each in findings)
 
 
 def audit_of(journal: Journalled, now: datetime) -> Audit:

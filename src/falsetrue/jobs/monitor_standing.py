@@ -126,8 +126,22 @@ class Days:
             found.setdefault(subject, {})[each.watch] = made[subject, since]
         return found
 
+    def dated(self, findings: list[Finding]) -> list[Finding]:
+        """The same, with the days that they go by: those carried, or those that a watch has waited for.
+
+        Detectors go by all that came since they began: of these only the last day is known.
+        """
+        waited = {(each.watch, each.subject): each.since for each in self.standing.waiting}
+        return [msgspec.structs.replace(each, since=self._since(each, waited), until=self.day) for each in findings]
+
+    def _since(self, finding: Finding, waited: Mapping[tuple[str, Subject], date]) -> date | None:
+        if finding.evidence is not None:
+            return None
+        since = self.carried[finding.subject].since
+        return min(since, waited.get((finding.watch, finding.subject), since))
+
     def _is_tested(self, subject: Subject) -> bool:
-        return subject in self.carried and self.carried[subject].profile.texts >= LEAST
+        return subject in self.carried and self.carried[subject].profile.received >= LEAST
 
     def _waiting(self, findings: list[Finding]) -> Iterator[Waiting]:
         """The watches that still had too little to go by, for at most as many days as are carried."""

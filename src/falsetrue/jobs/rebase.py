@@ -1,7 +1,7 @@
 """◆ A file of texts to observations, and a file of labelled ones to a baseline of the team's own."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from itertools import islice
@@ -37,6 +37,9 @@ from falsetrue.news.reading import Row, Table, open_table, text_value
 
 #: Texts that are looked at together.
 BATCH: Final = 4096
+#: When the texts of a file came: s since 1970 UTC, shape (n,), the midnight that its day began with; NaN where a text
+#: has no usable date. ``None``: the file has no column of dates.
+Seconds = NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,20 @@ class TextFile:
     path: str
     columns: Columns = field(default_factory=Columns)
     score: str | None = None  #: column with the ``p_real`` of another model, in [0, 1]; ``None``: a model is asked
+    name: str | None = None  #: of that other model; ``None``: that of the column
     needs_labels: bool = False  #: whether the column of labels must be there
+    since: datetime | None = None  #: of days that began then or later; texts without a usable date are then left out
+    until: datetime | None = None  #: of days that began before
+
+    @property
+    def has_period(self) -> bool:
+        """Whether only texts of some days are asked for."""
+        return (self.since, self.until) != (None, None)
+
+    @property
+    def scorer(self) -> str:
+        """What the model is called whose scores are in the file; empty where there are none."""
+        return self.name or self.score or ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +96,12 @@ def rebase(file: TextFile, judge: Judge | None, *, salt: bytes, is_secret: bool,
     """
     labelled = replace(file, needs_labels=True)
     reference = make_reference(
-        read_observations(labelled, judge, salt=salt, now=now),
+        timed(read_observations(labelled, judge, read_seconds(labelled, now), salt=salt), now),
         name=Path(file.path).name,
-        model_name=judge.classifier.manifest.name if judge else "",
+        model_name=judge.classifier.manifest.name if judge else file.scorer,
         model_version=judge.classifier.manifest.version if judge else "",
         salt=None if is_secret else salt,
+        policy=judge.policy.reference if judge else "",
     )
     if reference.all.outcomes.texts < LEAST:
         raise InputError(
@@ -92,6 +109,18 @@ def rebase(file: TextFile, judge: Judge | None, *, salt: bytes, is_secret: bool,
             f"{LEAST} are the least, and 2,000 are advised"
         )
     return reference
+
+
+def doubts(reference: Reference) -> list[str]:
+    """What makes a baseline of little use, for whoever made it: labels of one class, or one score for all texts."""
+    false, real = reference.all.outcomes.by_score.sum(axis=1).tolist()
+    found = []
+    if not false or not real:
+        which, other = ("real", "false") if real else ("false", "real")
+        found.append(f"all its labels say {which}: it cannot tell how often a {other} text is called {which}")
+    if np.count_nonzero(reference.all.profile.counts("score")) == 1:
+        found.append("all its texts have the same score: any other one will seem a change")
+    return found
 
 
 def reference_of_bundle(bundle: Bundle) -> Reference:
@@ -111,26 +140,33 @@ def reference_of_bundle(bundle: Bundle) -> Reference:
 
 
 def read_observations(
-    file: TextFile, judge: Judge | None, *, salt: bytes, now: datetime, seed: int = 0
+    file: TextFile, judge: Judge | None, seconds: Seconds, *, salt: bytes, seed: int = 0
 ) -> Iterator[Observations]:
     """The texts of a file, at most :data:`BATCH` at a time: scored by ``judge``, or by a column of the file.
 
-    A text counts as of the day in its column of dates, where there is one; else as of ``now``. Labels are read where
-    there is a column of them. Without a model, what is said is what a half says, and unknown words are not known of.
-    Raises :class:`InputError` naming file and line where a row cannot be used.
+    ``seconds`` are what :func:`read_seconds` has of it; they are NaN of texts without a usable date. Labels are read
+    where there is a column of them. Without a model, what is said is what a half says, and unknown words are not known
+    of. Raises :class:`InputError` naming file and line where a row cannot be used.
     """
     if (judge is None) == (file.score is None):
         raise InputError(f"{file.path}: give either a model to score the texts by, or the column that has their scores")
     sketcher, first = Sketcher(salt), 0
-    seconds = _seconds_of(file, now)
+    wanted = None if seconds is None else _in_period(seconds, file)
     with open_table(file.path) as table:
         _require(table, file)
-        texts = (_text(table, row, file) for row in table.rows)
-        while batch := list(islice(texts, BATCH)):
-            when = np.full(len(batch), now.timestamp()) if seconds is None else seconds[first : first + len(batch)]
-            priority = priorities_of_rows(first, len(batch), seed)
-            yield _observe(batch, judge, sketcher, when, priority)
+        rows = (row for number, row in enumerate(table.rows) if wanted is None or wanted[number])
+        when = None if seconds is None else seconds[wanted]
+        while batch := [_text(table, row, file) for row in islice(rows, BATCH)]:
+            own = np.full(len(batch), np.nan) if when is None else when[first : first + len(batch)]
+            yield _observe(batch, judge, sketcher, own, priorities_of_rows(first, len(batch), seed))
             first += len(batch)
+
+
+def timed(batches: Iterable[Observations], moment: datetime) -> Iterator[Observations]:
+    """The same, with a moment for the texts that have none."""
+    for batch in batches:
+        seconds = np.where(np.isnan(batch.seconds), moment.timestamp(), batch.seconds)
+        yield replace(batch, seconds=seconds)
 
 
 def _require(table: Table, file: TextFile) -> None:
@@ -139,17 +175,46 @@ def _require(table: Table, file: TextFile) -> None:
         table.require(name)
 
 
-def _seconds_of(file: TextFile, now: datetime) -> NDArray[np.float64] | None:
-    """When the texts came, by their dates; of those without one, ``now``. How dates are written, only all tell."""
+def read_seconds(file: TextFile, now: datetime) -> Seconds:
+    """When the texts came, by their dates. How dates are written, only all of them tell.
+
+    Dates of after tomorrow are not usable. Raises :class:`InputError` where the file cannot be read, or where texts of
+    a period are asked for and there are none, or no dates to tell by.
+    """
     column = file.columns.date or "date"
     with open_table(file.path) as table:
+        if file.columns.date:
+            table.require(column)
         if column not in table.columns:
+            if file.has_period:
+                raise InputError(f"{file.path}: days can only be told by a column of dates: name one with --date")
             return None
         written = [row.values.get(column) for row in table.rows]
     days = read_dates([None if value is None else str(value) for value in written], now.date()).days
-    return np.array(
-        [now.timestamp() if day is None else datetime.combine(day, time(), UTC).timestamp() for day in days]
+    seconds = np.array(
+        [np.nan if day is None else datetime.combine(day, time(), UTC).timestamp() for day in days], np.float64
     )
+    if file.has_period and len(seconds) and not _in_period(seconds, file).any():
+        raise InputError(f"{file.path}: no text is of the days asked for; {_span(seconds, column)}")
+    return seconds
+
+
+def _in_period(seconds: NDArray[np.float64], file: TextFile) -> NDArray[np.bool_]:
+    """(n,), whether each text is of the days that are asked for."""
+    wanted = np.ones(len(seconds), np.bool_)
+    if file.since is not None:
+        wanted &= seconds >= file.since.timestamp()
+    if file.until is not None:
+        wanted &= seconds < file.until.timestamp()
+    return wanted
+
+
+def _span(seconds: NDArray[np.float64], column: str) -> str:
+    """From when to when the dates are."""
+    if np.isnan(seconds).all():
+        return f"none of its dates, in the column {column!r}, can be used"
+    first, last = (datetime.fromtimestamp(bound(seconds), UTC) for bound in (np.nanmin, np.nanmax))
+    return f"its dates go from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
 
 
 def _text(table: Table, row: Row, file: TextFile) -> _Text:
@@ -171,8 +236,8 @@ def _text(table: Table, row: Row, file: TextFile) -> _Text:
 
 def _score(value: object) -> float:
     try:
-        score = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        score = float(str(value).replace(",", "."))  # as Excel writes it in Spanish
+    except ValueError:
         score = math.nan
     if not 0 <= score <= 1:
         raise ValueError(f"score {str(value)[:40]!r} is no probability that a text is real: a number from 0 to 1")

@@ -17,12 +17,14 @@ from falsetrue.database.tables import audit_items, predictions
 from falsetrue.errors import InputError, UnknownPredictionError
 from falsetrue.journal.identifiers import is_identifier
 from falsetrue.journal.records import Entry, keepable
+from falsetrue.news.article import join_title_and_text
 
 #: What an item may be labelled. One that nobody can tell, ``unclear``, counts as without a label for the detectors.
 LABELS = ("false", "real", "unclear")
 _DECIDED = LABELS[:2]
 #: Rows that are read in one transaction.
 _BLOCK = 500
+_ONE_DAY = timedelta(days=1)
 _columns = audit_items.c
 _has_text = or_(_columns.text.is_not(None), _columns.title.is_not(None))
 _is_waiting = and_(_columns.label.is_(None), _has_text)
@@ -179,10 +181,25 @@ class AuditItems:
         for row in self._rows(now, since=since, only_labelled=True):
             yield _item(row), _question(row)
 
+    def contents(self, now: datetime, model_version: str, since: datetime, until: datetime) -> Iterator[str]:
+        """Title and text, joined, of items from ``since`` on and before ``until``, as far as they are kept."""
+        before = min(until.date() + _ONE_DAY, now.date())
+        query = _of_slice(self._daily, before=before, since=since.date()).where(
+            _columns.model_version == model_version,
+            _columns.drawn_at >= since,
+            _columns.drawn_at < until,
+            _has_text,
+        )
+        for row in self._read(query):
+            yield join_title_and_text(row.title, row.text or "")
+
     def _rows(self, now: datetime, *, since: date | None, only_labelled: bool) -> Iterator[Any]:
         query = _of_slice(self._daily, before=now.date(), since=since).order_by(_columns.day, _columns.rank)
         if only_labelled:
             query = query.where(_columns.label.is_not(None))
+        return self._read(query)
+
+    def _read(self, query: Select[Any]) -> Iterator[Any]:
         with reading(self._engine, wait=True) as connection:
             for block in connection.execute(query, execution_options={"yield_per": _BLOCK}).partitions():
                 yield from block

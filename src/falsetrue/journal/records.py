@@ -49,6 +49,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     drawn: Drawn | None = None  #: for the audit slice, on its way to the database; one that is read has none
 
 
+class RefusedItems(msgspec.Struct, frozen=True, kw_only=True):
+    """How many items of one request were refused for one reason: nothing is said of them, and nothing of them kept."""
+
+    id: str  #: UUIDv7; what is written twice, as from a spool, is there once
+    created_at: datetime  #: UTC
+    model_version: str
+    key_id: str | None  #: who asked, as of an entry
+    code: str  #: ``empty`` or ``too_long``, as the item's error says
+    items: int  #: at least 1
+
+
 class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What was answered to a request with an idempotency key."""
 
@@ -64,6 +75,7 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
 
     entries: tuple[Entry, ...]
     answer: StoredAnswer | None = None  #: where the request had an idempotency key
+    refused: tuple[RefusedItems, ...] = ()  #: by reason
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):

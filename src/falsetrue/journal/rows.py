@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 
 from falsetrue.database.engine import is_sqlite
 from falsetrue.database.tables import instant_as_text, predictions
-from falsetrue.journal.records import Entry, StoredAnswer, keepable
+from falsetrue.journal.records import Entry, RefusedItems, StoredAnswer, keepable
 
 #: Rows of one ``INSERT`` of SQLite at most.
 _MOST_ROWS = 64
@@ -63,6 +63,17 @@ class Encoder:
             self._time(answer.created_at),
             self._time(answer.expires_at),
             answer.content,
+        )
+
+    def refused(self, refused: RefusedItems) -> tuple[Any, ...]:
+        """In the order of the table's columns."""
+        return (
+            refused.id,
+            self._time(refused.created_at),
+            refused.model_version,
+            refused.key_id and keepable(refused.key_id),
+            refused.code,
+            refused.items,
         )
 
 

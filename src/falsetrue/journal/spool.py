@@ -17,12 +17,13 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from string import digits
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import asdict, replace
 
 from falsetrue.errors import SpoolError
-from falsetrue.journal.records import Entry, Writing, keepable
+from falsetrue.journal.records import Entry, RefusedItems, Writing, keepable
 
 #: How a file begins; the number is that of the format.
 _MAGIC = b"falsetrue spool 1\n"
@@ -237,18 +238,20 @@ def _write(descriptor: int, content: bytes, at: int) -> None:
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Writing)
+_Row = TypeVar("_Row", Entry, RefusedItems)
 
 
 def _encode(writing: Writing) -> bytes:
     try:
         return _encoder.encode(writing)
     except UnicodeEncodeError:  # a lone surrogate
-        return _encoder.encode(replace(writing, entries=tuple(map(_keepable_entry, writing.entries))))
+        entries, refused = map(_keepable, writing.entries), map(_keepable, writing.refused)
+        return _encoder.encode(replace(writing, entries=tuple(entries), refused=tuple(refused)))
 
 
-def _keepable_entry(entry: Entry) -> Entry:
-    texts = {name: keepable(value) for name, value in asdict(entry).items() if isinstance(value, str)}
-    return replace(entry, **texts)
+def _keepable(row: _Row) -> _Row:
+    texts = {name: keepable(value) for name, value in asdict(row).items() if isinstance(value, str)}
+    return replace(row, **texts)
 
 
 def _decode(path: Path, content: bytes) -> Writing:

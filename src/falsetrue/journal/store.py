@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Text, cast, delete, func, or_, select, update
 
 from falsetrue.database.engine import Standing, empty_log, in_blocks, insert_into, is_sqlite, reading, writing
-from falsetrue.database.tables import answers, facts, feedback, metadata, predictions
+from falsetrue.database.tables import answers, facts, feedback, metadata, predictions, refused_items
 from falsetrue.errors import UnknownPredictionError
 from falsetrue.journal.audit_items import add_drawn
 from falsetrue.journal.identifiers import first_identifier, is_identifier, milliseconds_of
@@ -59,6 +59,7 @@ class Journal:
         self._add_entries = insert_for(engine, predictions, "ON CONFLICT (id) DO NOTHING")
         self._claim_answers = insert_for(engine, answers, _CLAIM)
         self._add_answers = insert_for(engine, answers, "ON CONFLICT (key) DO NOTHING")
+        self._add_refused = insert_for(engine, refused_items, "ON CONFLICT (id) DO NOTHING")
         self._spread = _SPREAD
 
     # --- writing --------------------------------------------------------------------------------------
@@ -75,7 +76,7 @@ class Journal:
             taken = self._claim(connection, claims) if claims else {}
             before = [_answered_before(each, claims, taken) for each in batch]
             wanted = [each for each, old in zip(batch, before, strict=True) if old is None]
-            spread = self._add(connection, [entry for each in wanted for entry in each.entries])
+            spread = self._add(connection, wanted)
         self._spread = max(self._spread, spread)
         return before
 
@@ -90,12 +91,13 @@ class Journal:
     def catch_up(self, batch: Sequence[Writing]) -> None:
         """Write, in one transaction, what was answered while the database was away.
 
-        The entries are written whatever became of their idempotency keys meanwhile: the answers are with the callers.
+        Entries, and what was refused, are written whatever became of their idempotency keys meanwhile: the answers are
+        with the callers.
         """
         kept = {each.answer.key: each.answer for each in reversed(batch) if each.answer is not None}
         with writing(self._engine) as connection:
             self._add_answers.run(connection, [self._encoder.answer(kept[key]) for key in sorted(kept)])
-            spread = self._add(connection, [entry for each in batch for entry in each.entries])
+            spread = self._add(connection, batch)
         self._spread = max(self._spread, spread)
 
     def _claim(self, connection: Connection, claims: Mapping[bytes, StoredAnswer]) -> dict[bytes, StoredAnswer]:
@@ -106,8 +108,12 @@ class Journal:
         others = claims.keys() - ours
         return {each.key: each for each in _select_answers(connection, others)} if others else {}
 
-    def _add(self, connection: Connection, entries: Sequence[Entry]) -> int:
+    def _add(self, connection: Connection, batch: Sequence[Writing]) -> int:
         """Insert entries; by how many milliseconds their identifiers and times differ, or somewhat more."""
+        refused = [self._encoder.refused(each) for written in batch for each in written.refused]
+        if refused:
+            self._add_refused.run(connection, refused)
+        entries = [entry for each in batch for entry in each.entries]
         self._add_entries.run(connection, list(map(self._encoder.entry, entries)))
         add_drawn(connection, self._engine, entries)
         spread = max((abs(milliseconds_of(e.id) - e.created_at.timestamp() * 1000) for e in entries), default=0)
@@ -236,6 +242,8 @@ class Journal:
     def prune(self, now: datetime, texts_after: timedelta | None, rows_after: timedelta | None) -> Pruned:
         """Forget texts and titles, and whole entries with what was said of them, that are older; expired answers too.
 
+        Of refused items goes what is older than the entries that stay.
+
         In transactions of :data:`BLOCK` rows with pauses between them, so that others write meanwhile.
         """
         with reading(self._engine) as connection:
@@ -244,6 +252,8 @@ class Journal:
         if rows_after is not None:
             forget = delete(predictions).where(predictions.c.id.in_(_older(now - rows_after, spread)))
             rows = in_blocks(self._engine, forget, BLOCK)
+            old = select(refused_items.c.id).where(refused_items.c.created_at < now - rows_after).limit(BLOCK)
+            in_blocks(self._engine, delete(refused_items).where(refused_items.c.id.in_(old)), BLOCK)
         if texts_after is not None:
             with_text = or_(predictions.c.text.is_not(None), predictions.c.title.is_not(None))
             older = _older(now - texts_after, spread).where(with_text)

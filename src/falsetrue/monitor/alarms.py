@@ -121,7 +121,8 @@ def _after(followed: Followed, finding: Finding | None, now: datetime) -> tuple[
     """An open alarm after a look, and what is to be told of it."""
     alarm = followed.alarm
     if finding is not None and finding.state is State.DRIFT:
-        seen = msgspec.structs.replace(alarm, last_seen_at=now, finding=finding)
+        last_day = finding.until or alarm.last_day
+        seen = msgspec.structs.replace(alarm, last_seen_at=now, last_day=last_day, finding=finding)
         return Followed(alarm=seen), What.SEEN if followed.quiet_looks else None, None
     if is_by_detector(alarm.finding):
         return followed, None, None
@@ -149,6 +150,8 @@ def _raise(finding: Finding, now: datetime, model_version: str, identifier: str)
         model_version=model_version,
         raised_at=now,
         last_seen_at=now,
+        first_day=finding.until,
+        last_day=finding.until,
         finding=finding,
     )
 

@@ -52,6 +52,7 @@ class Watch:
     least: float  #: changes up to this do not matter; in units of the statistic
     remedies: tuple[Remedy, ...]
     smallest: float = 0.0  #: changes seen of less than this are not told of, however sure
+    rises_only: bool = False  #: less of it is no drift
 
 
 _BY_INPUT = (Remedy.LABEL, Remedy.RE_BASE, Remedy.RETRAIN)
@@ -65,6 +66,7 @@ _SHARES: Final = {
         effect="share of texts",
         least=0.01,
         remedies=_BY_FEED,
+        rises_only=True,
     )
     for problem in ("empty", "too_short", "debris")
 }
@@ -106,7 +108,7 @@ _LANGUAGE_MIX: Final = Watch(
     statistic="difference of shares",
     effect="share of texts",
     least=0.02,
-    remedies=(Remedy.FIX_FEED, Remedy.LABEL, Remedy.RETRAIN),
+    remedies=(Remedy.LABEL, Remedy.RETRAIN, Remedy.FIX_FEED),
 )
 _CALLED_FALSE: Final = Watch(
     name="called_false",
@@ -117,6 +119,15 @@ _CALLED_FALSE: Final = Watch(
     smallest=0.02,
     remedies=(Remedy.LABEL, Remedy.RE_THRESHOLD, Remedy.RE_BASE),
 )
+_UNDECIDED: Final = Watch(
+    name="undecided",
+    kind=Kind.PRIOR,
+    statistic="difference of shares",
+    effect="share of texts",
+    least=0.001,
+    smallest=0.02,
+    remedies=(Remedy.LABEL, Remedy.RE_THRESHOLD, Remedy.RETRAIN),
+)
 _EXPECTED_ERROR: Final = Watch(
     name="expected_error",
     kind=Kind.PERFORMANCE,
@@ -125,10 +136,11 @@ _EXPECTED_ERROR: Final = Watch(
     least=0.02,
     remedies=(Remedy.LABEL, Remedy.RE_THRESHOLD, Remedy.RETRAIN),
 )
+_SAID: Final = {watch.name: watch for watch in (_CALLED_FALSE, _UNDECIDED)}
 #: Every watch of this module, by name.
 WATCHES: Final = {
     watch.name: watch
-    for watch in (*_SHARES.values(), *_DISTRIBUTIONS.values(), _LANGUAGE_MIX, _CALLED_FALSE, _EXPECTED_ERROR)
+    for watch in (*_SHARES.values(), *_DISTRIBUTIONS.values(), _LANGUAGE_MIX, *_SAID.values(), _EXPECTED_ERROR)
 }
 
 
@@ -157,7 +169,7 @@ def _examine(profile: Profile, reference: Reference, subject: Subject) -> Iterat
         blank = _blank(watch, profile, subject)
         if usual is None:
             yield msgspec.structs.replace(blank, state=State.OFF)
-        elif profile.texts < LEAST:
+        elif (profile.received if watch.name == "empty" else profile.texts) < LEAST:
             yield blank
         else:
             yield _look(watch, blank, profile, reference, usual)
@@ -187,14 +199,15 @@ def _look(watch: Watch, blank: Finding, profile: Profile, reference: Reference, 
         return _look_at_languages(watch, blank, profile, usual.profile)
     if watch is _EXPECTED_ERROR:
         return _look_at_errors(watch, blank, profile, reference, usual)
-    if watch is _CALLED_FALSE or watch.name in _SHARES:
+    if watch.name in _SHARES or watch.name in _SAID:
         return _look_at_share(watch, blank, profile, usual.profile)
     return _look_at_values(watch, blank, profile, usual.profile)
 
 
 def _look_at_share(watch: Watch, blank: Finding, profile: Profile, usual: Profile) -> Finding:
     now, before = _part(watch, profile), _part(watch, usual)
-    if before[1] < LEAST:
+    is_older = watch is _UNDECIDED and not usual.sketched and not usual.unsure  # made when verdicts were not kept
+    if before[1] < LEAST or is_older:
         return msgspec.structs.replace(blank, state=State.OFF)
     if now[1] < LEAST:
         return msgspec.structs.replace(blank, texts=now[1])
@@ -202,14 +215,17 @@ def _look_at_share(watch: Watch, blank: Finding, profile: Profile, usual: Profil
 
 
 def _part(watch: Watch, profile: Profile) -> tuple[int, int]:
-    """Of how many texts it is true, and of how many it is known: debris only where there is a sketch."""
+    """Of how many texts it is true, and of how many it is known: debris where there is a sketch; all may be empty."""
     if watch is _CALLED_FALSE:
         return profile.false, profile.texts
-    return profile.problem(watch.name), profile.sketched if watch.name == "debris" else profile.texts
+    if watch is _UNDECIDED:
+        return profile.unsure, profile.texts
+    known = {"debris": profile.sketched, "empty": profile.received}
+    return profile.problem(watch.name), known.get(watch.name, profile.texts)
 
 
 def _share(watch: Watch, blank: Finding, now: tuple[int, int], before: tuple[int, int]) -> Finding:
-    compared = compare_shares(*now, *before, least=watch.least)
+    compared = compare_shares(*now, *before, least=watch.least, rises_only=watch.rises_only)
     if abs(compared.value) < watch.smallest:
         compared = replace(compared, p=1.0)
     low, high = interval_of_share(*now)

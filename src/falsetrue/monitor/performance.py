@@ -6,6 +6,7 @@ estimates (BBSE) that false news looks as it did, and real news too (prior shift
 otherwise (concept drift) both are wrong, and only labels tell.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
@@ -17,7 +18,7 @@ from scipy.special import expit
 
 from falsetrue.errors import InputError
 from falsetrue.model.prevalence import estimate_bbse
-from falsetrue.monitor.findings import Estimate, Subject
+from falsetrue.monitor.findings import Estimate, Finding, State, Subject
 from falsetrue.monitor.profile import SCORE_BINS, Profile, score_middles
 from falsetrue.monitor.reference import LEAST, PRECISIONS, Outcomes, Reference
 
@@ -27,6 +28,9 @@ Floats = NDArray[np.float64]
 _AS_SAID: Final = np.array([1.0, 1.0, 0.0])
 #: ... each of its three numbers with this standard deviation.
 _SPREAD: Final = 1.0
+#: Watches whose drift says that texts are not as either method supposes, and what a reader is then told of each.
+_SHIFTS: Final = frozenset({"language_mix", "oov", "topic"})
+_CAUTIONS: Final = {"CBPE": "cbpe_shifted", "BBSE": "bbse_shifted"}
 _STEPS = 50  #: of Newton's method, at most
 _SETTLED = 1e-10  #: a step as short as this is the last
 #: Standard errors to either side of a 95 % interval.
@@ -187,6 +191,17 @@ def estimate_prevalence(profile: Profile, reference: Reference, subject: Subject
         texts=profile.texts,
         baseline=(confusion["false_called_false"] + confusion["false_called_real"]) / outcomes.texts,
     )
+
+
+def cautions(findings: Iterable[Finding], estimates: Iterable[Estimate]) -> tuple[str, ...]:
+    """Names of notes: which estimates of a look suppose what its findings speak against.
+
+    Where other languages, unknown words or other topics come, a text with a certain ``p_real`` need not be as often
+    real as it was (CBPE), and neither class reads as it did (BBSE).
+    """
+    is_shifted = any(each.watch in _SHIFTS and each.state is State.DRIFT for each in findings)
+    methods = {each.method for each in estimates}
+    return tuple(note for method, note in _CAUTIONS.items() if is_shifted and method in methods)
 
 
 def _terms() -> Floats:

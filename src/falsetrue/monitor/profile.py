@@ -53,6 +53,7 @@ _BIN_OF_STEP = np.floor(_TO_A_DOUBLING * np.log2(1 + np.arange(_LARGEST + 1))).a
 #: Bins of each grid.
 GRID_BINS: Final = int(_BIN_OF_STEP[-1]) + 1
 _STEPS_IN_BIN = np.bincount(_BIN_OF_STEP, minlength=GRID_BINS)
+_FIRST_STEP = np.searchsorted(_BIN_OF_STEP, np.arange(GRID_BINS))
 _MEAN_STEP = np.bincount(_BIN_OF_STEP, np.arange(_LARGEST + 1), minlength=GRID_BINS) / np.maximum(_STEPS_IN_BIN, 1)
 
 
@@ -122,6 +123,7 @@ class Profile:
     problems: Counts  #: (len(PROBLEMS),), texts that have each
     sample: Sample | None  #: ``None`` where none was taken of some part
     campaigns: Campaigns | None = None  #: of all the texts; ``None`` where it was not made of some part
+    refused: int = 0  #: empty texts that were never judged: they are among ``problems``, and in nothing else
 
     @classmethod
     def empty(cls, *, sample: int = SAMPLE) -> "Profile":
@@ -159,9 +161,9 @@ class Profile:
     def merged(self, other: "Profile") -> "Profile":
         """Of the texts of both, none of which is in both."""
         if not self.texts and self.campaigns is None:
-            return other if self.sample is None else other.sampled(self.sample.size)
+            return (other if self.sample is None else other.sampled(self.sample.size)).refusing(self.refused)
         if not other.texts and other.campaigns is None:
-            return self if other.sample is None else self.sampled(other.sample.size)
+            return (self if other.sample is None else self.sampled(other.sample.size)).refusing(other.refused)
         languages = Counter(self.languages) + Counter(other.languages)
         return Profile(
             texts=self.texts + other.texts,
@@ -172,7 +174,20 @@ class Profile:
             problems=self.problems + other.problems,
             sample=_joined(self.sample, other.sample),
             campaigns=_joined(self.campaigns, other.campaigns),
+            refused=self.refused + other.refused,
         )
+
+    def refusing(self, texts: int) -> "Profile":
+        """The same, and so many texts that were refused as empty."""
+        if not texts:
+            return self
+        problems = self.problems + texts * np.isin(PROBLEMS, ("empty", "broken"))
+        return replace(self, problems=problems, refused=self.refused + texts)
+
+    @property
+    def received(self) -> int:
+        """Texts, and those that were refused as empty: of how many it is known whether they are."""
+        return self.texts + self.refused
 
     def sampled(self, size: int) -> "Profile":
         """The same with a smaller sample; with none for 0."""
@@ -214,12 +229,21 @@ class Profile:
         return float(counts @ middles(name) / counts.sum()) if counts.any() else None
 
     def quantile(self, name: str, share: float) -> float | None:
-        """The value that ``share``, in [0, 1], of the texts do not exceed, to a bin's width; ``None`` as above."""
+        """The value that ``share``, in [0, 1], of the texts do not exceed, to a bin's width; ``None`` as above.
+
+        Texts in a bin are taken to be spread evenly over its values.
+        """
         counts = self.counts(name)
         if not counts.any():
             return None
         ahead = np.cumsum(counts)
-        return float(middles(name)[np.searchsorted(ahead, max(1, share * ahead[-1]))])
+        wanted = max(1, share * ahead[-1])
+        at = int(np.searchsorted(ahead, wanted))
+        inside = 1 - (ahead[at] - wanted) / counts[at]
+        if name == "score":
+            return float((at + inside) / SCORE_BINS)
+        first, last = _FIRST_STEP[at], _FIRST_STEP[at] + _STEPS_IN_BIN[at] - 1
+        return float((first + inside * (last - first)) / GRIDS[name].value)
 
     def to_bytes(self) -> bytes:
         """What :meth:`from_bytes` reads."""
@@ -235,6 +259,7 @@ class Profile:
             languages=self.languages,
             sample=None if self.sample is None else self.sample.size,
             entries=0 if self.sample is None else len(self.sample.features.buckets),
+            refused=self.refused,
         )
 
     def arrays(self) -> Arrays:
@@ -267,9 +292,12 @@ class Profile:
                 problems=arrays["problems"].astype(np.int64).reshape(len(PROBLEMS)),
                 sample=None if header.sample is None else _unpacked_sample(header, arrays),
                 campaigns=Campaigns.from_bytes(arrays["campaigns"].tobytes()) if "campaigns" in arrays else None,
+                refused=header.refused,
             )
         except (KeyError, ValueError, TypeError, OverflowError, zlib.error) as error:
             raise InputError("a profile cannot be read: its parts do not fit together") from error
+        if not 0 <= profile.refused <= min(profile.problem("empty"), profile.problem("broken")):
+            raise InputError("a profile cannot be read: its counts contradict each other")
         if int(profile.scores.sum()) != profile.texts or sum(profile.languages.values()) != profile.texts:
             raise InputError("a profile cannot be read: its counts contradict each other")
         return profile
@@ -283,7 +311,7 @@ def all_merged(profiles: Iterable[Profile], *, sample: int = SAMPLE) -> Profile:
     return together
 
 
-class ProfileHeader(Header, frozen=True, kw_only=True):
+class ProfileHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
     """What the bytes of a profile say beside its arrays."""
 
     texts: int
@@ -291,6 +319,7 @@ class ProfileHeader(Header, frozen=True, kw_only=True):
     languages: dict[str, int]
     sample: int | None  #: most texts of the sample
     entries: int  #: of the features of all texts of the sample
+    refused: int = 0
 
 
 def _joined(one: AnyPart | None, other: AnyPart | None) -> AnyPart | None:

@@ -6,6 +6,7 @@ team has labelled.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Final
 
@@ -159,9 +160,10 @@ class Reference:
     """A baseline."""
 
     name: str  #: where it comes from: ``held-out news``, or the name of the file or journal that it was made of
-    model_name: str
-    model_version: str
+    model_name: str  #: of the model that scored it, or what the scores in the file are called; empty: nobody said
+    model_version: str  #: empty where a file had the scores
     salt: bytes | None  #: of its sketches; ``None``: the secret one of the installation, or there are none
+    policy: str = ""  #: ``NAME@VERSION`` of what its verdicts are by; empty: nobody said
     all: Usual
     languages: dict[str, Usual]  #: by BCP 47, without samples; those with :data:`LEAST` texts or more
 
@@ -180,6 +182,11 @@ class Reference:
         counts = np.array(score_counts(self.all.profile))
         return tuple((counts / max(1, counts.sum())).tolist())
 
+    @property
+    def digest(self) -> str:
+        """The same of the same content alone; 32 hexadecimal digits."""
+        return blake2b(self.to_bytes(), digest_size=16).hexdigest()
+
     def to_bytes(self) -> bytes:
         """What :meth:`from_bytes` reads."""
         parts = {"": self.all} | self.languages
@@ -194,6 +201,7 @@ class Reference:
             model_name=self.model_name,
             model_version=self.model_version,
             salt=self.salt,
+            policy=self.policy,
             parts={language: usual.profile.header() for language, usual in parts.items()},
         )
         return pack(header, arrays)
@@ -213,19 +221,21 @@ class Reference:
             model_name=header.model_name,
             model_version=header.model_version,
             salt=header.salt,
+            policy=header.policy,
             all=parts.pop(""),
             languages=parts,
         )
 
 
-class ReferenceHeader(Header, frozen=True, kw_only=True):
-    """What the bytes of a reference say beside its arrays."""
+class ReferenceHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
+    """What the bytes of a reference say beside its arrays; those that do not name a policy are as they ever were."""
 
     name: str
     model_name: str
     model_version: str
     salt: bytes | None
     parts: dict[str, ProfileHeader]  #: by BCP 47; of all texts by the empty string
+    policy: str = ""
 
 
 def make_reference(
@@ -235,13 +245,14 @@ def make_reference(
     model_name: str,
     model_version: str,
     salt: bytes | None,
+    policy: str = "",
     has_copies: bool = True,
 ) -> Reference:
     """A reference of labelled texts, or of texts without labels, which then tell nothing of errors.
 
-    ``salt`` is that of their sketches, if everybody may know it; ``has_copies`` says whether near copies of a text were
-    left in, as they are in what comes: without, it knows of no usual share of them. Raises :class:`InputError` for
-    fewer than :data:`LEAST` texts.
+    ``salt`` is that of their sketches, if everybody may know it; ``policy`` is what their verdicts are by;
+    ``has_copies`` says whether near copies of a text were left in, as they are in what comes: without, it knows of no
+    usual share of them. Raises :class:`InputError` for fewer than :data:`LEAST` texts.
     """
     everything, campaigns = _nothing(SAMPLE), Campaigns()
     of_all: dict[str, Usual] = {}
@@ -263,6 +274,7 @@ def make_reference(
         model_name=model_name,
         model_version=model_version,
         salt=salt,
+        policy=policy,
         all=replace(everything, profile=replace(everything.profile, campaigns=campaigns if has_copies else None)),
         languages={language: of_all[language] for language in sorted(common) if _is_enough(of_all[language])},
     )

@@ -66,6 +66,8 @@ def alarm_columns(followed: Followed) -> dict[str, Any]:
         "acknowledged_by": alarm.acknowledged_by,
         "quiet_looks": followed.quiet_looks,
         "finding": msgspec.json.encode(alarm.finding).decode(),
+        "first_day": alarm.first_day,
+        "last_day": alarm.last_day,
     }
 
 
@@ -82,6 +84,8 @@ def followed_of(row: Row[Any], notes: tuple[str, ...]) -> Followed:
         raised_at=row.raised_at,
         last_seen_at=row.last_seen_at,
         ended_at=row.ended_at,
+        first_day=row.first_day,
+        last_day=row.last_day,
         acknowledged_at=row.acknowledged_at,
         acknowledged_by=row.acknowledged_by,
         notes=notes,

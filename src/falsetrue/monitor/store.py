@@ -244,7 +244,8 @@ class MonitorStore:
         values = alarm_columns(followed)
         insert = insert_into(self._engine, alarms).values(**values)
         # One that somebody acknowledged meanwhile stays so, and ended where that ended it.
-        found = {name: insert.excluded[name] for name in ("last_seen_at", "ended_at", "quiet_looks", "finding")}
+        names = ("last_seen_at", "last_day", "ended_at", "quiet_looks", "finding")
+        found = {name: insert.excluded[name] for name in names}
         connection.execute(
             insert.on_conflict_do_update(index_elements=[alarms.c.id], set_=found, where=alarms.c.ended_at.is_(None))
         )

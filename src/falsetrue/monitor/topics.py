@@ -39,9 +39,9 @@ _AGREEMENT = 48
 _BLOCK = 250
 #: Parts of a cross-validation.
 _FOLDS = 5
-#: Of the held-out texts of the baseline, how many may be called unlike it: the limits that are tried.
-_TAILS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-#: Standard errors of a one-sided 97.5 % bound.
+#: Of the baseline's stories, how many may score above a limit: the limits that are tried.
+_TAILS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9)
+#: Standard errors to either side of a 95 % interval.
 _Z = 1.96
 
 
@@ -163,14 +163,14 @@ def find_topic(
     of all others (leave-one-out). ``value`` is its AUC. What is permuted is the difference between its mean scores of
     either side, the unbiased MMD squared of a linear kernel (Gretton et al., JMLR 13, 2012): where only few texts are
     about something else, to test by a classifier's scores has far more power than by whom it gets right (Cheng &
-    Cloninger 2019; Kuebler et al. 2022). ``current`` is a share of stories of which at least so many are unlike the
-    reference (:func:`share_unlike`), with the interval of that bound: the share itself may be larger.
+    Cloninger 2019; Kuebler et al. 2022). ``current`` says by how much the mixture has changed, at least
+    (:func:`share_changed`), with the interval of that bound: it may be more.
 
     Words tell more than topics: other lengths, styles and languages show as well.
     """
     generator = np.random.default_rng(seed)
     stories = Stories.of(reference, current, generator)
-    finding = _finding("topic", stories, subject, "AUC", "share of texts unlike the baseline, at least")
+    finding = _finding("topic", stories, subject, "AUC", "share of texts by which the mixture differs, at least")
     if min(stories.current, len(stories) - stories.current) < LEAST:
         return finding
     vectors = Vectors.of(stories)
@@ -179,7 +179,7 @@ def find_topic(
         lambda count: vectors.differences(_permuted(stories.is_current, count, generator)),
         permutations=permutations,
     )
-    share = share_unlike(vectors, stories.is_current, generator)
+    share = share_changed(vectors, stories.is_current, generator)
     return structs.replace(
         finding,
         state=State.QUIET,
@@ -271,14 +271,15 @@ class Vectors:
         return replace(self, weighed=self.weighed[wanted], last=self.last[wanted], squares=self.squares[wanted])
 
 
-def share_unlike(vectors: Vectors, is_current: Flags, generator: np.random.Generator) -> Estimate:
-    """A share of the current stories of which at least so many are unlike the reference; its 95 % interval.
+def share_changed(vectors: Vectors, is_current: Flags, generator: np.random.Generator) -> Estimate:
+    """The share of the stories by which the mixture has changed, at least; in [0, 1], with its 95 % interval.
 
-    If a share s of them is unlike it, and the rest like it, then of any kind of story the current ones can have at most
-    s + (1 - s) r where the reference has r: s is at least (c - r) / (1 - r) (Blanchard, Lee & Scott, JMLR 11, 2010).
-    The kind is: a score above a limit. Scores and limit are learnt on four fifths of the stories and counted on the
-    other, five times. The interval is that of a risk ratio with one success and one failure added to either side; what
-    the five parts share is not in it.
+    At least so many of the current stories would have to be others for the mixture to be the reference's: it counts
+    what has come and what has gone alike. The least share that would do is the distance in total variation, and no
+    kind of story differs more in its shares of either side than by that; the kind is here: a score above a limit.
+    Scores and limit are learnt on four fifths of the stories and counted on the other, five times. The interval of the
+    difference of the shares is that of Agresti and Caffo (The American Statistician 54, 2000); what the five parts
+    share is not in it.
     """
     folds = generator.permutation(len(is_current)) % _FOLDS
     above = np.zeros(2)
@@ -288,30 +289,30 @@ def share_unlike(vectors: Vectors, is_current: Flags, generator: np.random.Gener
         is_above = vectors.where(judged).scores(direction) > limit
         above += [np.sum(is_above & is_current[judged]), np.sum(is_above & ~is_current[judged])]
     current = int(is_current.sum())
-    return _mixed_in(above, np.array([current, len(is_current) - current]))
+    return _difference_of_shares(above, np.array([current, len(is_current) - current]))
 
 
 def _learn(vectors: Vectors, is_current: Flags) -> tuple[NDArray[np.float32], float]:
-    """From one mean to the other, and the score above which the surest share is unlike the reference."""
+    """From one mean to the other, and the score above which the shares of the two sides differ the most surely."""
     sides = np.column_stack([is_current / is_current.sum(), ~is_current / (~is_current).sum()])
     sums = vectors.sums(sides)
     scores = vectors.left_out_scores(is_current)
     sizes = np.array([is_current.sum(), (~is_current).sum()])
     limits = np.quantile(scores[~is_current], 1 - np.array(_TAILS)).tolist()
     bounds = [
-        _mixed_in(np.array([np.sum(scores[side] > limit) for side in (is_current, ~is_current)]), sizes).low
+        _difference_of_shares(np.array([np.sum(scores[side] > limit) for side in (is_current, ~is_current)]), sizes).low
         for limit in limits
     ]
     return sums[:, 0] - sums[:, 1], limits[int(np.argmax(bounds))]
 
 
-def _mixed_in(above: NDArray[Any], sizes: NDArray[Any]) -> Estimate:
-    """The share by which what is above is more in the first than in the second; unbiased, so it may be below 0."""
-    below = 1 - (above + 1) / (sizes + 2)
-    error = np.sqrt(np.sum((1 - below) / below / (sizes + 2)))
-    value = 1 - (1 - above[0] / sizes[0]) / max(1 - above[1] / sizes[1], 1 / sizes[1])
-    low, high = (1 - below[0] / below[1] * np.exp(sign * _Z * error) for sign in (1, -1))
-    return Estimate(value=float(np.clip(value, 0, 1)), low=float(np.clip(low, 0, 1)), high=float(np.clip(high, 0, 1)))
+def _difference_of_shares(above: NDArray[Any], sizes: NDArray[Any]) -> Estimate:
+    """By how much the share of the first that is above exceeds that of the second; none that is below 0."""
+    shares, shrunk = above / sizes, (above + 1) / (sizes + 2)
+    error = np.sqrt(np.sum(shrunk * (1 - shrunk) / (sizes + 2)))
+    value, middle = shares[0] - shares[1], shrunk[0] - shrunk[1]
+    value, low, high = (float(np.clip(each, 0, 1)) for each in (value, middle - _Z * error, middle + _Z * error))
+    return Estimate(value=value, low=low, high=high)
 
 
 # --- new words --------------------------------------------------------------------------------------

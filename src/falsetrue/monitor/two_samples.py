@@ -74,8 +74,12 @@ def _kuiper_tail(scaled: float) -> float:
     return float(np.clip(np.sum(2 * (4 * terms - 1) * np.exp(-2 * terms)), 0, 1))
 
 
-def compare_shares(current: int, texts: int, baseline: int, baseline_texts: int, *, least: float = 0.0) -> Compared:
-    """Whether a share has changed, either way, by more than ``least``: ``current`` of ``texts``, and the baseline's.
+def compare_shares(
+    current: int, texts: int, baseline: int, baseline_texts: int, *, least: float = 0.0, rises_only: bool = False
+) -> Compared:
+    """Whether a share has changed by more than ``least``: ``current`` of ``texts``, and the baseline's.
+
+    Either way, unless ``rises_only``.
 
     The statistic is the difference of the shares. Where enough texts are expected on either side it is taken to be
     normal, with the variance that the shares have if they are ``least`` apart (Dunnett and Gent, Biometrics 33, 1977):
@@ -84,10 +88,14 @@ def compare_shares(current: int, texts: int, baseline: int, baseline_texts: int,
     it lies beyond (Berger and Boos, JASA 89, 1994).
     """
     difference = current / texts - baseline / baseline_texts
-    pooled = (current + baseline) / (texts + baseline_texts)
-    if min(pooled, 1 - pooled) * min(texts, baseline_texts) >= _ENOUGH:
-        error = _error(pooled, texts, baseline_texts, copysign(least, difference))
-        p = norm.sf((abs(difference) - least) / error) + norm.sf((abs(difference) + least) / error)
+    both, together = current + baseline, texts + baseline_texts
+    pooled = both / together
+    if min(both, together - both) * min(texts, baseline_texts) >= _ENOUGH * together:
+        error = _error(pooled, texts, baseline_texts, least if rises_only else copysign(least, difference))
+        far = difference if rises_only else abs(difference)
+        p = norm.sf((far - least) / error) + (0 if rises_only else norm.sf((far + least) / error))
+    elif rises_only:
+        p = _p_of_more(current, texts, baseline, baseline_texts, least)
     elif difference > 0:
         p = 2 * _p_of_more(current, texts, baseline, baseline_texts, least)
     else:

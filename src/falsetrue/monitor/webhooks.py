@@ -109,8 +109,10 @@ def message_of(alarm: Alarm, told: Told, at: datetime, note: str | None = None) 
         "model_version": alarm.model_version,
         "raised_at": alarm.raised_at,
         "ended_at": alarm.ended_at,
+        "first_day": alarm.first_day,
+        "last_day": alarm.last_day,
         "note": note,
-        "finding": {name: finding[name] for name in (*shown, "corrected", "evidence", "remedies")},
+        "finding": {name: finding[name] for name in (*shown, "corrected", "evidence", "remedies", "since", "until")},
     }
     return _message(told, at, data)
 

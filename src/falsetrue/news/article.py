@@ -1,6 +1,7 @@
 """What an article is, what a label means, and how title and text become one text."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -16,22 +17,27 @@ _WORDS = {
     "0": Label.FALSE,
     "false": Label.FALSE,
     "fake": Label.FALSE,
+    "falsa": Label.FALSE,
+    "falso": Label.FALSE,
     "1": Label.REAL,
     "true": Label.REAL,
     "real": Label.REAL,
+    "verdadera": Label.REAL,
+    "verdadero": Label.REAL,
 }
+#: What programs add to a number that they hold for a fraction, as soon as one label of a column is missing.
+_FRACTION = re.compile(r"(?<=^[01])[.,]0+$")
 
 
 def parse_label(value: object) -> Label | None:
     """Read a label as people write it.
 
-    ``0``, ``false`` and ``fake`` are :attr:`Label.FALSE`; ``1``, ``true`` and ``real`` are
-    :attr:`Label.REAL`; upper and lower case, numbers and booleans alike. Missing (``None``,
-    empty, NaN) is ``None``: the row has no label. Raises :class:`ValueError` for anything else.
+    ``0``, ``false``, ``fake``, ``falsa`` and ``falso`` are :attr:`Label.FALSE`; ``1``, ``true``,
+    ``real``, ``verdadera`` and ``verdadero`` are :attr:`Label.REAL`; upper and lower case, numbers
+    (``1.0`` and ``1,0`` too) and booleans alike. Missing (``None``, empty, NaN) is ``None``: the row
+    has no label. Raises :class:`ValueError` for anything else.
     """
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    written = "" if value is None else str(value).strip().lower()
+    written = "" if value is None else _FRACTION.sub("", str(value).strip().lower())
     if written in ("", "nan", "none", "null"):
         return None
     if written not in _WORDS:

@@ -250,7 +250,7 @@ def overlaid(
     ``numbers`` is a table of the same.
     """
     top = _round_up(max((*filled, *outlined), default=1.0), at_least=0.01)
-    frame = _Frame(left=46, top=12, width=340, height=200, x_low=edges[0], x_high=edges[-1], y_high=top)
+    frame = _Frame(left=52, top=12, width=334, height=200, x_low=edges[0], x_high=edges[-1], y_high=top)
     parts = [_grid(frame, _ticks(edges[0], edges[-1]), _ticks(0, top), axes.written)]
     for (low, high), share in zip(pairwise(edges), filled, strict=True):
         width = frame.x(high) - frame.x(low)
@@ -262,7 +262,7 @@ def overlaid(
     parts += [_line_key(number, name, 268 + 18 * number) for number, name in enumerate(series)]
     parts += [
         _text(216, 246, axes.across, anchor="middle", label=True),
-        _text(10, 112, axes.up, anchor="middle", label=True, turned=True),
+        _text(13, 112, axes.up, anchor="middle", label=True, turned=True),
     ]
     return _figure(title, description, _svg(parts, 296, title, description), numbers)
 
@@ -282,7 +282,7 @@ def timeline(
     ``numbers`` is a table of the same.
     """
     top = _round_up(max((value for line in lines for value in line.values), default=1), at_least=1)
-    frame = _Frame(left=46, top=22, width=340, height=190, x_high=max(len(days) - 1, 1), y_high=top)
+    frame = _Frame(left=52, top=22, width=334, height=190, x_high=max(len(days) - 1, 1), y_high=top)
     parts = [_grid(frame, (), _ticks(0, top), axes.written)]
     parts += _days_below(frame, days)
     for at, name in marks:
@@ -298,7 +298,7 @@ def timeline(
     parts += [_line_key(number, line.name, 268 + 18 * number) for number, line in enumerate(lines)]
     parts += [
         _text(216, 246, axes.across, anchor="middle", label=True),
-        _text(10, 117, axes.up, anchor="middle", label=True, turned=True),
+        _text(13, 117, axes.up, anchor="middle", label=True, turned=True),
     ]
     return _figure(title, description, _svg(parts, 262 + 18 * len(lines), title, description), numbers)
 

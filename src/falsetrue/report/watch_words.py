@@ -4,6 +4,7 @@ The words of a language stand in one file, ``templates/watches.LANGUAGE.json``; 
 take them from here.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,18 @@ from importlib import resources
 import msgspec
 
 from falsetrue.features.sketches import STYLES, Unit
-from falsetrue.monitor.findings import Budget, Estimate, Finding, Kind, Remedy, Report, Severity, State, Subject
+from falsetrue.monitor.findings import (
+    Budget,
+    Estimate,
+    Finding,
+    Kind,
+    Remedy,
+    Report,
+    Severity,
+    Source,
+    State,
+    Subject,
+)
 from falsetrue.report.page import NOTHING
 
 #: Languages that there are words in; the first is for whoever asks for another.
@@ -31,6 +43,36 @@ COMMANDS = {
     Remedy.RETRAIN: "falsetrue train --output models/{name} labelled.csv",
     Remedy.RE_BASE: "falsetrue monitor baseline {model} labelled.parquet",
 }
+#: The same where the texts are a file's; ``None``: no command does it.
+COMMANDS_ELSEWHERE: dict[Source, dict[Remedy, str | None]] = {
+    Source.FILE: {
+        Remedy.LABEL: None,
+        Remedy.RE_BASE: "falsetrue monitor baseline {model} labelled.parquet -o new.baseline",
+    },
+    Source.SCORES: {
+        **dict.fromkeys(Remedy),
+        Remedy.RE_BASE: "falsetrue monitor baseline labelled.parquet --score COLUMN -o new.baseline",
+    },
+}
+#: Changes up to this do not matter, by watch, in the units of :func:`_shift`; of all others :data:`_LITTLE`.
+MATTERS = {
+    "empty": 0.01,
+    "too_short": 0.01,
+    "debris": 0.01,
+    "broken": 0.02,
+    "score": 0.05,
+    "language_mix": 0.02,
+    "called_false": 0.02,
+    "undecided": 0.02,
+    "expected_error": 0.02,
+    "harm": 0.02,
+    "calibration": 0.02,
+    "campaigns": 0.02,
+    "new_words": 0.02,
+}
+_LITTLE = 0.1
+#: Of these a fall harms nobody.
+_HARMLESS_FALLS = ("empty", "too_short", "debris", "broken")
 #: What goes by labels, and by days, and not by texts.
 _BY_LABELS, _BY_DAYS = (Kind.HARM, Kind.CALIBRATION), ("broken",)
 _STYLE = "style"
@@ -40,7 +82,13 @@ _GRAVITY = {Severity.CRITICAL: 0, Severity.WARNING: 1}
 _STATES = {State.DRIFT: 0, State.OFF: 1, State.INSUFFICIENT: 2, State.QUIET: 3}
 #: Numbers from here on are shown without decimals, and p-values below that are not told apart.
 _LARGE, _LEAST_P = 100, 0.0001
+#: Digits after the point that a share is shown with at most, and how many more two of them get to be told apart.
+_MOST_DIGITS, _MORE_DIGITS = 5, 3
+#: What is spent of a budget is shown from here on.
+_LEAST_SPENT = 0.05
 _NO_BREAK = "\N{NO-BREAK SPACE}"
+#: Statistics that are the share of texts that moved, and the one that is how often a pair is told apart.
+_DISTANCES, _AUC = ("KS", "Kuiper"), "AUC"
 #: What says so is in [0, 1], and shown in percent; so are numbers of style that are shares.
 _SHARE = "share"
 _SHARES_OF_STYLE = {f"{_STYLE}.{name}" for name, unit in STYLES.items() if unit is Unit.SHARE}
@@ -77,6 +125,7 @@ class _Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     states: dict[State, _State]
     off: dict[str, str]  #: why a watch has nothing to go by
     remedies: dict[Remedy, _Remedy]
+    elsewhere: dict[Source, dict[Remedy, _Remedy]]  #: what is said otherwise of a file
     estimates: dict[str, str]
     methods: dict[str, str]
     notes: dict[str, str]
@@ -114,6 +163,7 @@ class Explained:
     by: str  #: how many texts, or labels
     strength: str  #: the p-value, or how near the evidence is to an alarm
     details: tuple[tuple[str, str], ...]
+    period: str  #: the days of the texts; empty where nobody knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,27 +179,52 @@ class Headline:
 # --- records in words ------------------------------------------------------------------------------
 
 
-def explain(finding: Finding, language: str, *, model: str = "MODEL@VERSION") -> Explained:
-    """A finding in words; ``model`` is ``NAME@VERSION`` for the commands."""
+def explain(
+    finding: Finding, language: str, *, model: str = "MODEL@VERSION", source: Source = Source.JOURNAL
+) -> Explained:
+    """A finding in words; ``model`` is ``NAME@VERSION`` for the commands, ``source`` where the texts come from."""
     words = _watch(finding, language)
-    changed = finding.state is State.DRIFT
     return Explained(
         name=words.name,
         subject=subject_in_words(finding.subject, language),
         severity=severity_in_words(finding.severity, language),
         state=_words(language).states[finding.state].name,
         measures=words.measures,
-        now=" ".join(filter(None, (_says(finding, words, language), _figures(finding, language)))),
+        now=" ".join(
+            filter(
+                None,
+                (_says(finding, words, language, source), _figures(finding, language), seen_by_test(finding, language)),
+            )
+        ),
         not_so=words.not_,
-        advice=tuple(advise(each, language, model=model) for each in finding.remedies) if changed else (),
+        advice=tuple(advise(each, language, model=model, source=source) for each in remedies(finding)),
         baseline=_value(finding.baseline, finding, language),
         current=_current(finding, language),
         change=_change(finding, language),
         unit=_unit(finding, language),
         by=_amount(finding.texts, finding, language),
         strength=_strength(finding, language),
-        details=tuple(_detail(name, value, language) for name, value in finding.details.items()),
+        details=tuple(
+            _detail(name, value, language) for name, value in finding.details.items() if name != "differs_most_at"
+        ),
+        period=days_in_words(finding, language),
     )
+
+
+def remedies(finding: Finding) -> tuple[Remedy, ...]:
+    """What to do about a finding, the best first; nothing unless something changed, nor to a feed that got better."""
+    if finding.state is not State.DRIFT:
+        return ()
+    return tuple(each for each in finding.remedies if each is not Remedy.FIX_FEED or not _falls_harmlessly(finding))
+
+
+def days_in_words(finding: Finding, language: str) -> str:
+    """Which days' texts a finding goes by; nothing where it does not say."""
+    since, until = finding.since or finding.until, finding.until or finding.since
+    if since is None or until is None:
+        return ""
+    which = "of_one_day" if since == until else "of_period"
+    return say(which, language, since=since.isoformat(), until=until.isoformat())
 
 
 def watch_in_words(watch: str, language: str, kind: Kind | None = None) -> str:
@@ -195,9 +270,10 @@ def estimate_in_words(estimate: Estimate, language: str) -> tuple[str, str]:
     )
 
 
-def advise(remedy: Remedy, language: str, *, model: str = "MODEL@VERSION") -> Advice:
+def advise(remedy: Remedy, language: str, *, model: str = "MODEL@VERSION", source: Source = Source.JOURNAL) -> Advice:
     """What to do, with the command where one does it."""
-    words, command = _words(language).remedies[remedy], COMMANDS.get(remedy)
+    words = _words(language).elsewhere.get(source, {}).get(remedy) or _words(language).remedies[remedy]
+    command = COMMANDS_ELSEWHERE.get(source, {}).get(remedy, COMMANDS.get(remedy))
     name = model.partition("@")[0]
     return Advice(
         name=words.name, how=words.how, command=None if command is None else command.format(model=model, name=name)
@@ -205,11 +281,32 @@ def advise(remedy: Remedy, language: str, *, model: str = "MODEL@VERSION") -> Ad
 
 
 def budget_in_words(budget: Budget, language: str) -> tuple[str, str]:
-    """What is limited, and how much of it is spent: ``0.8 of 5 % this year``."""
+    """What is limited, and how much of it is spent: ``0.8 % of 5 % this year``."""
     factor = 100 if budget.severity is Severity.CRITICAL else 1
-    spent, allowed = (format_number(factor * each, language) for each in (budget.spent, budget.allowed))
-    which = f"budget_{budget.severity}"
+    spent = format_number(factor * budget.spent, language, 1)
+    if 0 < factor * budget.spent < _LEAST_SPENT:
+        spent = say("under", language, number=format_number(0.1, language))
+    which, allowed = f"budget_{budget.severity}", format_number(factor * budget.allowed, language)
     return say(f"{which}_name", language), say(which, language, spent=spent, allowed=allowed)
+
+
+def period_in_words(report: Report, language: str) -> str:
+    """From when to when: ``2026-10-01 to 2026-10-08 (UTC)``; that there are no dates, where a file has none."""
+    if report.source is not Source.JOURNAL and not report.days:
+        return say("no_period", language)
+    return say("period", language, since=f"{report.since:%Y-%m-%d}", until=f"{report.until:%Y-%m-%d}")
+
+
+def states_in_words(findings: Sequence[Finding], language: str) -> str:
+    """How many watches say what: ``quiet: 18, changed: 2``."""
+    counts = {state: sum(each.state is state for each in findings) for state in State}
+    return ", ".join(f"{_words(language).states[state].name}: {count}" for state, count in counts.items() if count)
+
+
+def notes_in_words(report: Report, language: str) -> tuple[str, ...]:
+    """All that a reader of a report must know."""
+    undated = say("undated", language, count=format_number(report.undated, language, 0))
+    return (*([undated] if report.undated else []), *(note_in_words(each, language) for each in report.notes))
 
 
 def headline(report: Report, language: str) -> Headline:
@@ -219,7 +316,7 @@ def headline(report: Report, language: str) -> Headline:
         return _calm(report, language)
     worst = changed[0]
     model = model_of(report)
-    words = explain(worst, language, model=model)
+    words = explain(worst, language, model=model, source=report.source)
     watch = say("of_subject", language, watch=words.name, subject=words.subject)
     more = say("more_findings", language, count=str(len(changed))) if len(changed) > 1 else ""
     advice = words.advice[0] if words.advice else None
@@ -232,22 +329,71 @@ def headline(report: Report, language: str) -> Headline:
 
 
 def _calm(report: Report, language: str) -> Headline:
-    if report.findings and all(each.state in (State.INSUFFICIENT, State.OFF) for each in report.findings):
-        which, text = "insufficient_headline", say("insufficient_headline_text", language)
+    watches = [each for each in report.findings if each.state is not State.OFF]
+    untested = sum(each.state is State.INSUFFICIENT for each in watches)
+    enough = 2 * untested <= len(watches) and bool(watches or not report.findings)
+    if enough:
+        title, text = say("quiet_headline", language), say("quiet_headline_text", language)
     else:
-        which, text = "quiet_headline", say("quiet_headline_text", language)
-    if not any(each.kind is Kind.HARM and each.state is not State.OFF for each in report.findings):
+        title, text = _untested(untested, len(watches), report.source, language)
+    is_labelled = any(each.kind is Kind.HARM and each.state is not State.OFF for each in report.findings)
+    if report.source is Source.JOURNAL and not is_labelled:
         text = f"{text} {say('quiet_without_labels', language)}"
-    return Headline(severity=None, title=say(which, language), text=text, advice=None)
+    return Headline(severity=None, title=title, text=text, advice=None)
+
+
+def _untested(untested: int, watches: int, source: Source, language: str) -> tuple[str, str]:
+    counts = {"untested": format_number(untested, language, 0), "watches": format_number(watches, language, 0)}
+    title = say("insufficient_headline", language, **counts)
+    if not watches:
+        return title, say("no_watches_headline_text", language)
+    kept = [say("kept_for_next", language)] if source is Source.JOURNAL else []
+    return title, " ".join([say("insufficient_headline_text", language), *kept])
 
 
 def gravest_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Changes first, the critical ones before warnings, then as they are."""
-    return sorted(findings, key=lambda each: (_STATES[each.state], _GRAVITY[each.severity]))
+    """Changes first: the critical, then the larger beyond what matters; what harms nobody comes last of them.
+
+    What a language or a key repeats of all texts stands right behind that.
+    """
+    whole = {each.watch: each for each in findings if each.state is State.DRIFT and each.subject == Subject()}
+
+    def place(each: Finding) -> tuple[float, ...]:
+        if each.state is not State.DRIFT:
+            return _STATES[each.state], _GRAVITY[each.severity]
+        leader = whole.get(each.watch, each)
+        return (_STATES[State.DRIFT], *_rank(leader), each is not leader, *_rank(each))
+
+    return sorted(findings, key=place)
+
+
+def _rank(finding: Finding) -> tuple[float, ...]:
+    """The graver a change, the smaller."""
+    strength = _shift(finding) / MATTERS.get(finding.watch, _LITTLE)
+    surely = 1.0 if finding.corrected is None else finding.corrected
+    by_labels = finding.kind in (Kind.HARM, Kind.CALIBRATION)  # that verdicts are wrong is graver than that they may be
+    return _GRAVITY[finding.severity], _falls_harmlessly(finding), not by_labels, -strength, surely
+
+
+def _shift(finding: Finding) -> float:
+    """How much has changed, as a share of what could: of texts that moved, or of pairs told apart beyond chance."""
+    if finding.evidence is not None:
+        return finding.evidence * MATTERS.get(finding.watch, _LITTLE)
+    if finding.statistic in _DISTANCES and finding.value is not None:
+        return abs(finding.value)
+    if finding.statistic == _AUC and finding.value is not None:
+        return abs(2 * finding.value - 1)
+    return abs(finding.size or 0.0)
+
+
+def _falls_harmlessly(finding: Finding) -> bool:
+    return finding.watch in _HARMLESS_FALLS and (finding.size or 0.0) < 0
 
 
 def model_of(report: Report) -> str:
-    """``NAME@VERSION``, as commands take it."""
+    """``NAME@VERSION``, as commands take it; the name alone of a model without versions, as scores have."""
+    if report.source is Source.SCORES or not report.model_version:
+        return report.model_name
     return f"{report.model_name}@{report.model_version}"
 
 
@@ -273,9 +419,17 @@ def format_number(value: float, language: str, digits: int | None = None) -> str
     return written.translate(str.maketrans(",.", ".,")) if language == "es" else written
 
 
-def format_share(value: float, language: str) -> str:
-    """``12.3 %``."""
-    return f"{format_number(100 * value, language, 1)}{_NO_BREAK}%"
+def format_share(value: float, language: str, digits: int | None = None) -> str:
+    """``12.3 %``; of less than one percent two figures, as ``0.021 %``."""
+    digits = _digits(100 * value) if digits is None else digits
+    return f"{format_number(100 * value, language, digits)}{_NO_BREAK}%"
+
+
+def _digits(percent: float) -> int:
+    """How many stand after the point, so that a small share is no ``0.0 %``."""
+    if percent == 0 or abs(percent) >= 1:
+        return 1
+    return min(_MOST_DIGITS, 1 - math.floor(math.log10(abs(percent))))
 
 
 def format_estimate(estimate: Estimate, language: str) -> str:
@@ -284,13 +438,48 @@ def format_estimate(estimate: Estimate, language: str) -> str:
     return say("interval", language, value=value, low=low, high=high)
 
 
-def _says(finding: Finding, words: _Watch, language: str) -> str:
+def seen_by_test(finding: Finding, language: str) -> str:
+    """What the test went by, where the figures beside it are something else: how many texts moved, and across what."""
+    if finding.state is not State.DRIFT or finding.value is None:
+        return ""
+    if finding.statistic == _AUC:
+        return say("told_apart", language, count=format_number(100 * finding.value, language, 0))
+    moved = _moved(finding, language)
+    if moved is None:
+        return ""
+    count, at = moved
+    if finding.kind is Kind.SCORE:
+        return say("moved_score", language, count=count, at=at)
+    what = _words(language).styles.get(finding.watch.removeprefix(f"{_STYLE}."))
+    return say("moved", language, count=count, at=at, what=what or _unit(finding, language))
+
+
+def moved_in_words(finding: Finding, language: str) -> str:
+    """The same in a few words, for a table: ``26 of 100 across 4.7``."""
+    moved = _moved(finding, language)
+    return NOTHING if moved is None else say("moved_short", language, count=moved[0], at=moved[1])
+
+
+def _moved(finding: Finding, language: str) -> tuple[str, str] | None:
+    """How many of a hundred texts, and across what value most of them."""
+    at = finding.details.get("differs_most_at")
+    if finding.value is None or finding.statistic not in _DISTANCES or isinstance(at, str) or at is None:
+        return None
+    share = _is_share(finding) and finding.kind is not Kind.SCORE
+    written = format_share(at, language) if share else format_number(at, language)
+    return format_number(100 * finding.value, language, 0), written
+
+
+def _says(finding: Finding, words: _Watch, language: str, source: Source) -> str:
     if finding.state is State.DRIFT:
         return words.meaning(finding.size or 0.0)
     if finding.state is State.OFF and finding.watch in _words(language).off:
         return _words(language).off[finding.watch]
     have, least = (_amount(count, finding, language) for count in (finding.texts, finding.least))
-    return _words(language).states[finding.state].says.format(have=have, least=least)
+    says = _words(language).states[finding.state].says.format(have=have, least=least)
+    if finding.state is State.INSUFFICIENT and source is Source.JOURNAL:
+        return f"{says} {say('kept_for_next', language)}"
+    return says
 
 
 def _figures(finding: Finding, language: str) -> str:
@@ -300,7 +489,12 @@ def _figures(finding: Finding, language: str) -> str:
     if finding.baseline is None:
         return say("only_current", language, current=current)
     baseline, change = _value(finding.baseline, finding, language), _change(finding, language)
-    return say("figures", language, baseline=baseline, current=current, change=change)
+    figures = say("figures", language, baseline=baseline, current=current, change=change)
+    of_language = finding.details.get("language")
+    if not isinstance(of_language, str):
+        return figures
+    named = _words(language).languages.get(of_language, of_language)
+    return f"{named[:1].upper()}{named[1:]}: {figures[:1].lower()}{figures[1:]}"
 
 
 def _current(finding: Finding, language: str) -> str:
@@ -314,7 +508,20 @@ def _current(finding: Finding, language: str) -> str:
 def _value(value: float | None, finding: Finding, language: str) -> str:
     if value is None:
         return NOTHING
-    return format_share(value, language) if _is_share(finding) else format_number(value, language)
+    if not _is_share(finding):
+        return format_number(value, language)
+    return format_share(value, language, _digits(100 * value) + _more(finding))
+
+
+def _more(finding: Finding) -> int:
+    """Digits that the figures of a finding take beyond the usual to be told apart."""
+    if finding.baseline is None or finding.current is None or finding.baseline == finding.current:
+        return 0
+    both = finding.baseline, finding.current
+    for more in range(_MORE_DIGITS):
+        if len({format_share(each, "en", _digits(100 * each) + more) for each in both}) > 1:
+            return more
+    return _MORE_DIGITS
 
 
 def _change(finding: Finding, language: str) -> str:
@@ -322,7 +529,8 @@ def _change(finding: Finding, language: str) -> str:
         return NOTHING
     sign = "+" if finding.size > 0 else "\N{MINUS SIGN}" if finding.size < 0 else "±"
     if _is_share(finding):
-        return say("points", language, change=sign + format_number(100 * abs(finding.size), language, 1))
+        points = 100 * abs(finding.size)
+        return say("points", language, change=sign + format_number(points, language, _digits(points)))
     return sign + format_number(abs(finding.size), language)
 
 
@@ -357,7 +565,7 @@ def _detail(name: str, value: str | float, language: str) -> tuple[str, str]:
     else:
         named = words.details.get(name, name.replace("_", " "))
     if not isinstance(value, str):
-        return named, format_number(value, language)
+        return named, (format_share if name.startswith(f"{_SHARE}_") else format_number)(value, language)
     return named, words.languages.get(value, value) if name == "language" else value
 
 

@@ -14,7 +14,7 @@ from falsetrue.errors import PolicyError
 from falsetrue.features.languages import UNDETERMINED
 from falsetrue.jobs.classify import Classifier, Item, Refusal
 from falsetrue.jobs.recording import Recorder, Told
-from falsetrue.journal.records import Entry
+from falsetrue.journal.records import Entry, RefusedItems
 from falsetrue.model.decision import Outcome, Policy, Reason
 from falsetrue.model.explanation import Explanation, Unexplained
 from falsetrue.service.body import decode, media_type, read_body
@@ -187,7 +187,7 @@ async def _say(asked: _Asked, serving: Serving, keeping: Keeping, longest: int) 
     key = (work, asked.policy.reference, asked.prevalence)
     with part_of(facts_of(asked.scope), "score", items=len(asked.items)):
         found = await serving.turns.score(classify, key, asked.items, asked.sizes)
-    entries = _entries(asked, keeping, found)
+    entries, refused = _kept(asked, keeping, found)
     identifiers = (entry.id for entry in entries)
     results = [
         _result(None if isinstance(each, Refusal) else next(identifiers, None), item.id, each, longest)
@@ -200,11 +200,13 @@ async def _say(asked: _Asked, serving: Serving, keeping: Keeping, longest: int) 
     if asked.body.explain:
         explain = partial(_explain, asked.classifier, asked.items, results)
         results = await serving.run(EXPLAINING * sum(asked.sizes), explain)
-    return Said(entries, partial(_encode, asked, results))
+    return Said(entries, partial(_encode, asked, results), refused)
 
 
-def _entries(asked: _Asked, keeping: Keeping, found: list[Told | Refusal]) -> tuple[Entry, ...]:
-    """What the journal is to keep of the items that were classified."""
+def _kept(
+    asked: _Asked, keeping: Keeping, found: list[Told | Refusal]
+) -> tuple[tuple[Entry, ...], tuple[RefusedItems, ...]]:
+    """What the journal is to keep of the items that were classified, and of those that were not."""
     about = About(
         scope=asked.scope,
         manifest=asked.classifier.manifest,
@@ -218,7 +220,10 @@ def _entries(asked: _Asked, keeping: Keeping, found: list[Told | Refusal]) -> tu
         for item, each in zip(asked.body.items, found, strict=True)
         if not isinstance(each, Refusal)
     ]
-    return keeping.entries(about, told, items, store=asked.body.store)
+    refused: tuple[RefusedItems, ...] = ()
+    if len(told) < len(found):
+        refused = keeping.refused(about, (each.value for each in found if isinstance(each, Refusal)))
+    return keeping.entries(about, told, items, store=asked.body.store), refused
 
 
 def _check_explainable(characters: int) -> None:

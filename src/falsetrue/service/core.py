@@ -83,6 +83,7 @@ class Core:
             store_text=settings.store_text,
             audit=make_slice(settings, secret),
             on_kept=self.metrics.predicted,
+            on_refused=self.metrics.items_refused,
         )
         self.gate = make_gate(settings, self.storage, shared.counts)
         self._bodies = BodyBudget(settings.max_waiting_bytes)

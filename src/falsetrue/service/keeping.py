@@ -2,7 +2,8 @@
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -16,7 +17,7 @@ from falsetrue.errors import DatabaseUnavailableError, NotReadyError
 from falsetrue.jobs.recording import Told
 from falsetrue.journal.auditing import Slice
 from falsetrue.journal.identifiers import Identifiers
-from falsetrue.journal.records import Entry, StoredAnswer, Writing
+from falsetrue.journal.records import Entry, RefusedItems, StoredAnswer, Writing
 from falsetrue.service.facts import RequestFacts, facts_of
 from falsetrue.service.journaling import Journaling, Kept
 from falsetrue.service.problems import RequestProblem
@@ -35,6 +36,7 @@ class Said(NamedTuple):
 
     entries: tuple[Entry, ...]
     encode: Callable[[bool], bytes]  #: the answer's body, of whether its entries are in the database
+    refused: tuple[RefusedItems, ...] = ()  #: what was not classified, by reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +70,7 @@ class Keeping:
         store_text: bool,
         audit: Slice | None = None,
         on_kept: Callable[[tuple[Entry, ...]], object],
+        on_refused: Callable[[tuple[RefusedItems, ...]], object],
     ) -> None:
         self.journaling = journaling
         self._secret = secret  #: keys the hashes of idempotency keys and bodies
@@ -75,6 +78,7 @@ class Keeping:
         self._store_text = store_text
         self._audit = audit  #: ``None``: nothing is drawn for people to label
         self._on_kept = on_kept
+        self._on_refused = on_refused
         self._identifiers = Identifiers()
         self._in_flight: set[bytes] = set()
 
@@ -89,7 +93,7 @@ class Keeping:
             self.check()
             said = await make()
             with part_of(facts_of(scope), "journal", rows=len(said.entries)):
-                journaled = await self.keep(said.entries)
+                journaled = await self.keep(said.entries, said.refused)
             return said.encode(journaled)
         if claim.key in self._in_flight:
             raise RequestProblem("request_in_flight", "a request with this idempotency key is being answered")
@@ -123,7 +127,7 @@ class Keeping:
             expires_at=now + timedelta(hours=self._answer_hours),
         )
         with part_of(facts, "journal", rows=len(said.entries)):
-            kept = await self._write(Writing(entries=said.entries, answer=answer))
+            kept = await self._write(Writing(entries=said.entries, answer=answer, refused=said.refused))
         if kept.earlier is not None:
             return _repeat(claim, kept.earlier)
         return answer.content if kept.journaled else said.encode(False)  # noqa: FBT003 - as above
@@ -139,15 +143,22 @@ class Keeping:
                 raise
             return None
 
-    async def keep(self, entries: tuple[Entry, ...]) -> bool:
+    async def keep(self, entries: tuple[Entry, ...], refused: tuple[RefusedItems, ...] = ()) -> bool:
         """Keep entries, and say whether they are in the database; raises :class:`DatabaseUnavailableError`."""
-        return not entries or (await self._write(Writing(entries=entries))).journaled
+        if not entries and not refused:
+            return True
+        if self.journaling is None:
+            self._on_refused(refused)
+            return True
+        return (await self._write(Writing(entries=entries, refused=refused))).journaled
 
     async def _write(self, writing: Writing) -> Kept:
         assert self.journaling is not None  # noqa: S101 - without it there is nothing to write
         kept = await self.journaling.keep(writing)
         if kept.earlier is None:
             self._on_kept(writing.entries)
+            if writing.refused:
+                self._on_refused(writing.refused)
             if self._audit is not None:
                 self._audit.note(writing.entries)
         return kept
@@ -198,6 +209,21 @@ class Keeping:
         if self._audit is None:
             return entries
         return self._audit.mark(entries, [(title, text) for _, title, text in items], refused=store is False)
+
+    def refused(self, about: About, codes: Iterable[str]) -> tuple[RefusedItems, ...]:
+        """How many items were refused, by reason; ``codes`` has one for each of them."""
+        now = datetime.now(UTC)
+        return tuple(
+            RefusedItems(
+                id=self._identifiers.new(),
+                created_at=now,
+                model_version=about.manifest.version,
+                key_id=facts_of(about.scope).key_id,
+                code=code,
+                items=items,
+            )
+            for code, items in sorted(Counter(codes).items())
+        )
 
 
 def _entry(

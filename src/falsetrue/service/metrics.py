@@ -120,6 +120,13 @@ PREDICTIONS_BY_KEY = Family(
     labels=("key",),
     largest=LARGEST_KEYS,
 )
+REFUSED_ITEMS = Family(
+    name="falsetrue_refused_items_total",
+    kind=Kind.COUNTER,
+    help="Items not classified in requests that were answered, by the code of their error.",
+    labels=("code",),
+    largest=50,
+)
 P_REAL = Family(
     name="falsetrue_p_real",
     kind=Kind.HISTOGRAM,
@@ -260,6 +267,7 @@ FAMILIES = (
     PREDICTIONS,
     NO_DECISIONS,
     PREDICTIONS_BY_KEY,
+    REFUSED_ITEMS,
     P_REAL,
     CHARACTERS,
     DATABASE_UP,
@@ -301,6 +309,15 @@ class Predicted(Protocol):
     def p_real(self) -> float: ...  # noqa: D102
     @property
     def characters(self) -> int: ...  # noqa: D102
+
+
+class Refused(Protocol):
+    """What is counted of items that were not classified; the journal says it."""
+
+    @property
+    def code(self) -> str: ...  # noqa: D102 - as in the journal
+    @property
+    def items(self) -> int: ...  # noqa: D102
 
 
 class _Series(dict[Labels, int]):
@@ -358,6 +375,7 @@ class Metrics:
         self._predictions = self._series(PREDICTIONS, self._language_bounded)
         self._no_decisions = self._series(NO_DECISIONS)
         self._predictions_by_key = self._series(PREDICTIONS_BY_KEY, _key_named)
+        self._refused_items = self._series(REFUSED_ITEMS)
         self._p_real, self._characters = self._index(P_REAL), self._index(CHARACTERS)
         self._journal_rows, self._journal_seconds = self._index(JOURNAL_ROWS), self._index(JOURNAL_SECONDS)
 
@@ -405,6 +423,11 @@ class Metrics:
             cells[p_real + 1 + bisect_left(_TWENTIETHS, p)] += 1
             cells[characters] += size
             cells[characters + 1 + bisect_left(_CHARACTERS, size)] += 1
+
+    def items_refused(self, refused: Iterable[Refused]) -> None:
+        """Items were not classified, for each of some reasons."""
+        for each in refused:
+            self._cells[self._refused_items[each.code,]] += each.items
 
     # --- the journal -------------------------------------------------------------------------------
 

@@ -37,10 +37,12 @@ globalThis.drawTables = (() => {
   };
 
   // Upright lines with a name at the top.
-  const drawMarks = (marks, ink) => (plot) => {
+  const drawMarks = (marks, ink, ground) => (plot) => {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.strokeStyle = ctx.fillStyle = ink;
+    ctx.strokeStyle = ink;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "alphabetic";
     ctx.font = `${11 * devicePixelRatio}px sans-serif`;
     ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
     for (const [when, name] of marks) {
@@ -50,8 +52,12 @@ globalThis.drawTables = (() => {
       ctx.moveTo(x, bbox.top);
       ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
-      ctx.textAlign = right ? "right" : "left";
-      ctx.fillText(name, x + (right ? -5 : 5) * devicePixelRatio, bbox.top + 11 * devicePixelRatio);
+      const width = ctx.measureText(name).width;
+      const left = right ? x - width - 5 * devicePixelRatio : x + 5 * devicePixelRatio;
+      ctx.fillStyle = ground; // no line crosses the name
+      ctx.fillRect(left - devicePixelRatio, bbox.top, width + 2 * devicePixelRatio, 15 * devicePixelRatio);
+      ctx.fillStyle = ink;
+      ctx.fillText(name, left, bbox.top + 11 * devicePixelRatio);
     }
     ctx.restore();
   };
@@ -76,7 +82,7 @@ globalThis.drawTables = (() => {
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: !byClass }, y: { range: (_, __, most) => [0, Math.max(byClass ? 0.01 : 1, most * 1.1)] } },
+      scales: { x: { time: !byClass }, y: { range: (_, __, most) => [0, Math.max(byClass ? 0.01 : 1, most * (marks.length ? 1.3 : 1.1))] } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       axes: [
         { ...axis, values: (_, splits) => splits.map(named), space: 80 },
@@ -93,7 +99,7 @@ globalThis.drawTables = (() => {
             : { points: { show: data[0].length < 40, size: 5, fill: resolved(`series-${styles[column]}`) } }),
         })),
       ],
-      hooks: { draw: marks.length ? [drawMarks(marks, resolved("axis-ink"))] : [] },
+      hooks: { draw: marks.length ? [drawMarks(marks, resolved("axis-ink"), resolved("axis-ground"))] : [] },
     };
     drawn.set(where, new uPlot(options, data, where));
   };
