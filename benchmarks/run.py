@@ -104,7 +104,8 @@ def _report(
     )
     print(
         f"median (lowest-highest) of {effort.repetitions}, of {effort.long_repetitions} where one takes tens of "
-        f"seconds; other programs took {others:.0%} of the processors\n"
+        f"seconds, of {effort.shared_repetitions} where two workers and their load share the cores; "
+        f"other programs took {others:.0%} of the processors\n"
     )
     print(tables(found, sections))
     _draw_growth(material, found, PLOT if not quick else material.folder / PLOT.name)

@@ -107,7 +107,7 @@ def measure_journal(material: Material, effort: Effort) -> Iterator[Found]:
 def measure_workers(material: Material, effort: Effort) -> Iterator[Found]:
     """Two workers and 64 connections: ours, and the app as it was deployed; all of it on all cores."""
     services = [replace(each, workers=2) for each in _contestants(material.models["deployed"])[:2]]
-    for load, repetition in _loads(material, effort):
+    for load, repetition in _loads(material, replace(effort, repetitions=effort.shared_repetitions)):
         for service in _turned(services, repetition):
             for measure, value in _measure(service, load, (64,)).items():
                 yield Sample(row=f"workers.{measure}", contestant=service.contestant, value=value)
@@ -178,7 +178,8 @@ def _settle(pid: int) -> None:
 
 
 def _wrk(service: Service, port: int, load: Load, *, connections: int, seconds: int) -> dict[str, float]:
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(Path(__file__).with_name("rotate.lua"))]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{PATIENCE}s"]
+    command += ["-s", str(Path(__file__).with_name("rotate.lua"))]
     command += [f"http://127.0.0.1:{port}{service.route}", "--", str(load.bodies[service.route]), str(load.first)]
     cores = (LOAD_CORE,) if service.workers == 1 else CORES
     done = subprocess.run(pinned(cores, command), check=True, capture_output=True, text=True)

@@ -592,6 +592,8 @@ def main() -> None:
     corpora = os.environ.get("FALSETRUE_CORPORA")
     if not corpora or not Path(corpora).is_dir():
         sys.exit("benchmarks: FALSETRUE_CORPORA does not name the folder of the labelled corpora")
+    if options.charts:
+        Path(options.charts).mkdir(parents=True, exist_ok=True)
     print(f"Seed {SEED}; {DAILY} labels a day; intervals are of 95 %.\n")
     with tempfile.TemporaryDirectory() as work:
         for name, told, chart in study(names, Path(corpora), 1.0, Path(work)):

@@ -255,6 +255,9 @@ def test_days_are_looked_at_once_and_alarms_can_be_seen_and_acknowledged(
     assert seen.returncode == 0, seen.stderr
     shown = falsetrue("monitor", "alarms", "show", alarm["id"]).stdout
     assert "acknowledged by ana: an election" in shown
+    in_spanish = falsetrue("monitor", "alarms", "show", alarm["id"], "--language", "es").stdout
+    assert f"en los textos del {alarm['first_day']} al {alarm['last_day']}; abierta; vista por ana\n" in in_spanish
+    assert "UTC: se confirmó (ana): an election\n" in in_spanish
     assert [each["id"] for each in json.loads(falsetrue("monitor", "alarms", "list", "--open", "--json").stdout)] == [
         each["id"] for each in listed
     ]

@@ -56,6 +56,12 @@ def alarm_ids(client: httpx2.Client) -> list[str]:
     return re.findall(r'name="alarm" value="([^"]+)"', client.get(MONITOR).text)
 
 
+def top_of(answer: httpx2.Response) -> str:
+    found = re.search(r'<h2 id="top-heading">(?:<svg.*?</svg>)?(.*?)</h2>', answer.text, re.DOTALL)
+    assert found
+    return found[1]
+
+
 def item_id(answer: httpx2.Response) -> str:
     found = re.search(r'name="item" value="([^"]+)"', answer.text)
     assert found
@@ -240,6 +246,7 @@ def test_every_table_is_there_as_a_file(seen: httpx2.Client) -> None:
 def test_an_alarm_is_acknowledged_with_a_note_that_stays(watched: httpx2.Client) -> None:
     before = alarm_ids(watched)
     assert len(before) == 3
+    assert "Errors found by labels" in top_of(watched.get(MONITOR))
     hostile = "=1+1 <script>"
     for identifier in before:
         answer = watched.post(MONITOR, data={"alarm": identifier, "note": hostile})
@@ -248,7 +255,8 @@ def test_an_alarm_is_acknowledged_with_a_note_that_stays(watched: httpx2.Client)
     assert "<script>alert" not in page.text
     assert "=1+1 &lt;script&gt;" in page.text
     assert "acknowledged, anonymous: =1+1 <script>" in words(page)
-    assert len(alarm_ids(watched)) == 2  # one that goes by a detector ends with that
+    assert len(alarm_ids(watched)) == 2  # one that goes by a detector ends with that, and is not the headline any more
+    assert "Errors found by labels" not in top_of(page)
     rows = table(watched, "alarms")
     assert {each["acknowledged_by"] for each in rows} == {"anonymous"}
     assert {each["notes"] for each in rows} == {"'=1+1 <script>"}

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.report.reports import MADE_AT, finding
+from tests.report.reports import MADE_AT, finding, report
 
 from falsetrue.monitor.findings import Alarm, Kind, Severity, State, Subject
-from falsetrue.service.monitor_past import Look, past_of
+from falsetrue.service.monitor_past import past_of
 
 KEY = ("topic", Subject())
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def alarm(last_day: date | None = None) -> Alarm:
 @given(st.lists(st.sampled_from(State)))
 def test_the_last_look_that_had_enough_counts_and_each_of_them_is_a_point(states: list[State]) -> None:
     looks = [
-        Look(until=FIRST + timedelta(days=at + 1), findings=(finding("topic", state, current=float(at)),))
+        report(until=FIRST + timedelta(days=at + 1), findings=(finding("topic", state, current=float(at)),))
         for at, state in enumerate(states)
     ]
     enough = [at for at, state in enumerate(states) if state in (State.DRIFT, State.QUIET)]
@@ -44,7 +44,7 @@ def test_the_last_look_that_had_enough_counts_and_each_of_them_is_a_point(states
 
 def test_the_day_is_that_of_the_texts_where_they_say_it() -> None:
     day = date(2026, 10, 30)
-    assert past_of([Look(until=FIRST, findings=(finding("topic", until=day),))], []).tested[KEY].day == day
+    assert past_of([report(until=FIRST, findings=(finding("topic", until=day),))], []).tested[KEY].day == day
 
 
 def test_an_open_alarm_tells_what_no_look_does_any_more() -> None:
@@ -56,5 +56,5 @@ def test_an_open_alarm_tells_what_no_look_does_any_more() -> None:
 
 
 def test_a_stored_look_is_newer_than_an_alarm() -> None:
-    looks = [Look(until=FIRST, findings=(finding("topic", current=0.4),))]
+    looks = [report(until=FIRST, findings=(finding("topic", current=0.4),))]
     assert past_of(looks, [alarm()]).tested[KEY].finding.current == 0.4

@@ -42,7 +42,9 @@ def list_alarms(
     if as_json:
         print_json(found)
     else:
-        typer.echo("\n".join(_alarm_line(each, language) for each in found) or "no alarms")
+        from falsetrue.report.watch_words import say
+
+        typer.echo("\n".join(_alarm_line(each, language) for each in found) or say("no_alarms", language))
 
 
 @app.command()
@@ -52,7 +54,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show an alarm, what it means, and what became of it."""
-    from falsetrue.report.watch_words import explain
+    from falsetrue.report.watch_words import explain, say
 
     check_language(language)
     with opened_storage() as (storage, settings):
@@ -67,8 +69,9 @@ def show(
     for advice in words.advice:
         typer.echo(f"  - {advice.name}: {advice.command or advice.how}")
     for event in events:
-        note = f": {event.note}" if event.note else ""
-        typer.echo(f"  {event.at:%Y-%m-%d %H:%M} UTC {event.what} by {event.by}{note}")
+        what = say(f"event_{event.what}", language)
+        line = say("event_line", language, when=f"{event.at:%Y-%m-%d %H:%M}", what=what, who=event.by)
+        typer.echo(f"  {line}: {event.note}" if event.note else f"  {line}")
 
 
 @app.command()
@@ -88,15 +91,23 @@ def acknowledge(
 
 
 def _alarm_line(alarm: "Alarm", language: str) -> str:
-    from falsetrue.report.watch_words import severity_in_words, subject_in_words, watch_in_words
+    from falsetrue.report.watch_words import say, severity_in_words, subject_in_words, watch_in_words
 
-    first, last = alarm.first_day or alarm.raised_at.date(), alarm.last_day or alarm.last_seen_at.date()
-    state = f"ended {alarm.ended_at:%Y-%m-%d}" if alarm.ended_at else "open"
-    seen = f"; acknowledged by {alarm.acknowledged_by}" if alarm.acknowledged_by else ""
-    watch = watch_in_words(alarm.watch, language, alarm.kind)
-    whose = subject_in_words(alarm.subject, language)
-    severity = severity_in_words(alarm.severity, language)
-    return f"{alarm.id}  {severity}: {watch} ({whose}); in the texts of {first} to {last}; {state}{seen}"
+    state = say("alarm_ended", language, day=f"{alarm.ended_at:%Y-%m-%d}") if alarm.ended_at else ""
+    state = state or say("alarm_open", language)
+    if alarm.acknowledged_by:
+        state = say("alarm_acknowledged", language, state=state, who=alarm.acknowledged_by)
+    line = say(
+        "alarm_line",
+        language,
+        severity=severity_in_words(alarm.severity, language),
+        watch=watch_in_words(alarm.watch, language, alarm.kind),
+        whose=subject_in_words(alarm.subject, language),
+        first=(alarm.first_day or alarm.raised_at.date()).isoformat(),
+        last=(alarm.last_day or alarm.last_seen_at.date()).isoformat(),
+        state=state,
+    )
+    return f"{alarm.id}  {line}"
 
 
 def store_of(storage: "Storage", settings: "Settings") -> "MonitorStore":

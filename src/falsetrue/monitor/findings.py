@@ -1,6 +1,6 @@
 """What a look at the traffic finds: the records that everything that shows or tells of it goes by."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -174,6 +174,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     undated: int = 0  #: texts of a file without a usable date: they are in no day
     terms: tuple[Term, ...] = ()  #: new ones, the most frequent first; only where texts may be read
     notes: tuple[str, ...] = ()  #: names of what a reader must know, as ``cbpe_is_blind_to_concept_drift``
+
+    @property
+    def last_day(self) -> date:
+        """The last one that it covers, UTC."""
+        return (self.until - timedelta(microseconds=1)).date()
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):

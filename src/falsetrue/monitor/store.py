@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, Text, cast, delete, func, select, update
 
 from falsetrue.database.engine import insert_into, reading, writing
 from falsetrue.database.tables import (
@@ -304,7 +304,7 @@ class MonitorStore:
 
     def _find(self, identifier: str) -> Followed:
         wanted = identifier.strip().lower()
-        found = [each for each in self._select_alarms() if wanted and each.alarm.id.startswith(wanted)]
+        found = self._select_alarms(cast(alarms.c.id, Text).startswith(wanted, autoescape=True)) if wanted else []
         exact = [each for each in found if each.alarm.id == wanted] or found
         if len(exact) != 1:
             many = "several alarms have an id that begins so" if exact else "there is no alarm with this id"
@@ -339,6 +339,14 @@ class MonitorStore:
         with reading(self._engine) as connection:
             found = connection.scalar(select(columns.report).where(*where).order_by(columns.id.desc()).limit(1))
         return None if found is None else msgspec.json.decode(found, type=Report)
+
+    def reports(self, model_version: str, *, newest: int) -> list[Report]:
+        """So many of a version, the oldest of them first."""
+        columns = monitor_reports.c
+        query = select(columns.report).where(columns.model_version == model_version).order_by(columns.id.desc())
+        with reading(self._engine) as connection:
+            found = connection.scalars(query.limit(newest)).all()
+        return [msgspec.json.decode(each, type=Report) for each in reversed(found)]
 
 
 def _forget(connection: Connection, look: Kept) -> None:

@@ -291,10 +291,10 @@ def budget_in_words(budget: Budget, language: str) -> tuple[str, str]:
 
 
 def period_in_words(report: Report, language: str) -> str:
-    """From when to when: ``2026-10-01 to 2026-10-08 (UTC)``; that there are no dates, where a file has none."""
+    """The first and the last day: ``2026-10-01 to 2026-10-07 (UTC)``; that a file has no dates, where it has none."""
     if report.source is not Source.JOURNAL and not report.days:
         return say("no_period", language)
-    return say("period", language, since=f"{report.since:%Y-%m-%d}", until=f"{report.until:%Y-%m-%d}")
+    return say("period", language, since=f"{report.since:%Y-%m-%d}", until=f"{report.last_day}")
 
 
 def states_in_words(findings: Sequence[Finding], language: str) -> str:

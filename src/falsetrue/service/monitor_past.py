@@ -3,15 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TypeAlias
 
-import msgspec
-from sqlalchemy import Engine, select
-
-from falsetrue.database.engine import reading
-from falsetrue.database.tables import monitor_reports
-from falsetrue.monitor.findings import Alarm, Finding, State, Subject
+from falsetrue.monitor.findings import Alarm, Finding, Report, State, Subject
 
 #: Looks that are read: what has been carried forward for so many days is tested, or is no more.
 LOOKS = 31
@@ -20,33 +15,12 @@ Key: TypeAlias = tuple[str, Subject]
 _TESTED = (State.DRIFT, State.QUIET)
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of a stored report."""
-
-    until: datetime  #: UTC
-    findings: tuple[Finding, ...]
-
-    @property
-    def day(self) -> date:
-        """The last one that it covers."""
-        return (self.until - timedelta(microseconds=1)).date()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Tested:
     """A finding that went by enough."""
 
     finding: Finding
     day: date  #: the last one of its texts; of old records that do not say, that of the look
-
-
-def read_looks(engine: Engine, model_version: str) -> list[Look]:
-    """The last looks at a version, the oldest first. Raises :class:`DatabaseError`."""
-    columns = monitor_reports.c
-    query = select(columns.report).where(columns.model_version == model_version).order_by(columns.id.desc())
-    with reading(engine) as connection:
-        found = connection.scalars(query.limit(LOOKS)).all()
-    return [msgspec.json.decode(each, type=Look) for each in reversed(found)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +32,7 @@ class Past:
     open: Mapping[Key, str]  #: ids of open alarms
 
 
-def past_of(looks: Iterable[Look], is_open: Iterable[Alarm]) -> Past:
+def past_of(looks: Iterable[Report], is_open: Iterable[Alarm]) -> Past:
     """What looks, the oldest first, and open alarms tell."""
     tested: dict[Key, Tested] = {}
     values: defaultdict[Key, list[float]] = defaultdict(list)
@@ -70,6 +44,6 @@ def past_of(looks: Iterable[Look], is_open: Iterable[Alarm]) -> Past:
     for look in looks:
         for each in look.findings:
             if each.state in _TESTED:
-                tested[each.watch, each.subject] = Tested(finding=each, day=each.until or look.day)
+                tested[each.watch, each.subject] = Tested(finding=each, day=each.until or look.last_day)
                 values[each.watch, each.subject] += [] if each.current is None else [each.current]
     return Past(tested=tested, values=values, open=alarms)

@@ -13,7 +13,7 @@ import msgspec
 
 from falsetrue.errors import UnknownPredictionError
 from falsetrue.journal.audit_items import AuditItem, AuditItems, Question, SliceCounts
-from falsetrue.monitor.alarms import Event
+from falsetrue.monitor.alarms import Event, is_by_detector
 from falsetrue.monitor.findings import Alarm, Budget, Estimate, Finding, Report, State, Subject
 from falsetrue.monitor.store import MonitorStore
 from falsetrue.report.charts import sparkline
@@ -32,7 +32,7 @@ from falsetrue.report.watch_words import (
     subject_in_words,
 )
 from falsetrue.service.monitor_files import FILES, as_csv
-from falsetrue.service.monitor_past import Key, Look, Past, past_of, read_looks
+from falsetrue.service.monitor_past import LOOKS, Key, Past, past_of
 from falsetrue.service.problems import RequestProblem
 from falsetrue.settings import Settings
 from falsetrue.wiring import Storage
@@ -151,13 +151,12 @@ def look(storage: Storage, settings: Settings, *, labelled: str, language: str, 
 
     Raises :class:`DatabaseError`.
     """
-    engine = storage.engine()
-    store = MonitorStore(engine)
+    store = MonitorStore(storage.engine())
     report, alarms = store.latest_report(), _alarms(store)
     is_open = [each for each in alarms if each.ended_at is None]
     name = "MODEL" if report is None else report.model_name
     told = {each.id: _told(each, store, name, language) for each in alarms}
-    looks = [] if report is None else read_looks(engine, report.model_version)
+    looks = [] if report is None else store.reports(report.model_version, newest=LOOKS)
     return View(
         shown=None if report is None else gather(report, looks, is_open, language, now),
         open=tuple(told[each.id] for each in _gravest_first(is_open)),
@@ -175,15 +174,17 @@ def make_file(storage: Storage, wanted: str) -> bytes:
     return as_csv(table(store.latest_report(), _alarms(store)))
 
 
-def gather(report: Report, looks: Sequence[Look], is_open: Sequence[Alarm], language: str, now: datetime) -> Monitored:
+def gather(
+    report: Report, looks: Sequence[Report], is_open: Sequence[Alarm], language: str, now: datetime
+) -> Monitored:
     """Put everything of a report together, with the looks before it and what is open; ``now`` is UTC."""
     findings, past = gravest_first(report.findings), past_of(looks, is_open)
     return Monitored(
         report=report,
-        headline=headline(_with_open(report, is_open), language),
+        headline=headline(_with_alarms(report, is_open), language),
         baseline=baseline_in_words(report.baseline, language),
         first_day=report.since.date(),
-        last_day=(report.until - timedelta(microseconds=1)).date(),
+        last_day=report.last_day,
         budgets=tuple((each, *budget_in_words(each, language)) for each in report.budgets),
         groups=_groups([_watch(report, each, past, language) for each in findings], language),
         meanings=tuple({each.watch: explain(each, language) for each in findings}.values()),
@@ -195,14 +196,18 @@ def gather(report: Report, looks: Sequence[Look], is_open: Sequence[Alarm], lang
     )
 
 
-def _with_open(report: Report, is_open: Sequence[Alarm]) -> Report:
-    """The report as if the look had found again what is open."""
-    found: dict[Key, Finding] = {(each.watch, each.subject): each for each in report.findings}
-    for alarm in is_open:
-        own = found.get((alarm.watch, alarm.subject))
-        if own is None or own.state is not State.DRIFT:
-            found[alarm.watch, alarm.subject] = alarm.finding
-    return msgspec.structs.replace(report, findings=tuple(found.values()))
+def _with_alarms(report: Report, is_open: Sequence[Alarm]) -> Report:
+    """As if the look had found again what is open, and not what a detector found and somebody acknowledged."""
+    alarms = {(each.watch, each.subject): each.finding for each in is_open}
+    found: dict[Key, Finding] = {}
+    for each in report.findings:
+        key, has_changed = (each.watch, each.subject), each.state is State.DRIFT
+        if has_changed and key not in alarms and is_by_detector(each):
+            found[key] = msgspec.structs.replace(each, state=State.QUIET)
+        else:
+            found[key] = each if has_changed else alarms.get(key, each)
+    missing = {key: each for key, each in alarms.items() if key not in found}
+    return msgspec.structs.replace(report, findings=(*found.values(), *missing.values()))
 
 
 def _watch(report: Report, finding: Finding, past: Past, language: str) -> Watched:
