@@ -322,6 +322,15 @@ def test_a_feed_that_loses_its_texts_is_seen_although_nothing_is_judged(journal:
     assert [day.sparks.get("empty", 0.0) for day in on_the_spot.days] == [0.0] * 4 + [1.0] * 4
 
 
+def test_a_feed_that_never_had_a_text_is_looked_at_from_its_first_day(journal: Journalled, watched: Watched) -> None:
+    Journal(journal.engine).write([Writing(entries=(), refused=refused(day, 300)) for day in (1, 2)])
+    Journal(journal.engine).write([Writing(entries=(), refused=refused(0, 300, model_version="2"))])
+    write(journal.engine, entries(3, 250))
+    reports = looks(journal, watched, after(4))
+    assert [report.texts for report in reports] == [0, 0, 250]
+    assert of(reports[0].findings, "empty").current == 1.0
+
+
 def test_what_is_refused_for_its_length_or_by_another_model_is_not_empty(journal: Journalled, watched: Watched) -> None:
     write(journal.engine, entries(0, 300))
     others = refused(0, 300, code="too_long") + refused(0, 300, model_version="2")
@@ -381,9 +390,22 @@ def test_a_watch_with_too_little_goes_by_more_days_than_the_others(journal: Jour
 
 def test_the_first_api_knows_no_doubt_and_is_judged_as_the_baseline_is(journal: Journalled, watched: Watched) -> None:
     policy = Policy(name="a", version=1, false_below=0.2, real_above=0.8)
-    write(journal.engine, entries(0, 250, label="real", p_real=0.6))
+    write(journal.engine, entries(0, 250, label="real", p_real=0.6, policy=None))
     (report,) = looks(journal, replace(watched, policy=policy), after(1))
     assert (report.days[-1].real, report.days[-1].unsure) == (0, 250)
+    left_open = of(report.findings, "undecided")
+    assert (left_open.state, left_open.texts) == (State.INSUFFICIENT, 0)  # nobody could have left one undecided
+
+
+def test_texts_that_a_verdict_was_demanded_of_count_in_all_but_what_was_left_undecided(
+    journal: Journalled, watched: Watched
+) -> None:
+    with_policy = entries(0, 300, label="unsure", p_real=0.6)
+    write(journal.engine, entries(0, 250, label="real", p_real=0.6, policy=None), with_policy)
+    (report,) = looks(journal, watched, after(1))
+    assert of(report.findings, "undecided").texts == 300
+    assert of(report.findings, "undecided").current == 1.0
+    assert of(report.findings, "called_false").texts == 550
 
 
 def test_a_label_counts_with_the_score_that_the_model_gave(watched: Watched) -> None:

@@ -40,8 +40,9 @@ def scorer() -> Scorer:
 
 
 def told(scorer: Scorer, *texts: str) -> dict[str, int]:
+    """Of texts that differ by a number, which is no word."""
     terms = NewTerms(scorer)
-    terms.add(texts)
+    terms.add([f"{text} {number}" for number, text in enumerate(texts)])
     return {term.term: term.texts for term in terms.terms()}
 
 
@@ -59,12 +60,21 @@ def test_numbers_and_what_is_too_long_for_a_word_and_what_a_mask_hides_are_no_wo
     cut=st.integers(0, 30),
 )
 def test_they_are_counted_as_one_by_one(scorer: Scorer, texts: list[list[str]], cut: int) -> None:
-    terms, contents = NewTerms(scorer), [" ".join(text) for text in texts]
+    terms, contents = NewTerms(scorer), [" ".join([*text, str(number)]) for number, text in enumerate(texts)]
     terms.add(contents[:cut])
     terms.add(contents[cut:])
     counts = Counter(word for text in texts for word in set(text) if word in ODD)
     wanted = sorted(((word, n) for word, n in counts.items() if n >= 3), key=lambda each: (-each[1], each[0]))
     assert terms.terms() == tuple(Term(term=word, texts=n, of=len(texts)) for word, n in wanted)
+
+
+def test_a_text_that_is_sent_again_counts_once(scorer: Scorer) -> None:
+    terms = NewTerms(scorer)
+    for _ in range(3):
+        terms.add(["bxzq said the president"] * 4)
+    assert terms.terms() == ()
+    terms.add([f"bxzq said {minister}" for minister in ("a minister", "the minister")])
+    assert terms.terms() == (Term(term="bxzq", texts=3, of=3),)
 
 
 def test_the_most_frequent_are_told(scorer: Scorer) -> None:
@@ -114,10 +124,10 @@ def test_a_report_of_a_file_tells_them_with_our_model_and_not_with_scores_of_ano
 
 def drawn(at: datetime, count: int, word: str, version: str, *, refused: bool = False) -> list[Entry]:
     maker = Maker(at)
-    text = None if refused else f"{word} the minister said"
+    texts = [None if refused else f"{word} the minister said {number}" for number in range(count)]
     return [
         maker.entry(drawn=Drawn(rank=n, refused=refused, text=text), model_version=version, sketch=None)
-        for n in range(count)
+        for n, text in enumerate(texts)
     ]
 
 
@@ -151,7 +161,7 @@ def test_of_the_journal_they_are_those_of_the_slices_of_the_version_and_the_time
 
 
 def test_without_texts_no_model_is_opened(journal: Journalled) -> None:
-    def fail() -> Scorer:
+    def fail() -> CompiledScorer:
         raise AssertionError
 
     at = datetime(2026, 3, 1, 1, tzinfo=UTC)
@@ -160,7 +170,9 @@ def test_without_texts_no_model_is_opened(journal: Journalled) -> None:
     assert terms_of_slice(journal, "1", fail, at, end, now=end) == ()
 
 
-def test_reports_on_the_spot_have_them_and_looks_do_not(journal: Journalled, tmp_path: Path, scorer: Scorer) -> None:
+def test_reports_on_the_spot_have_them_and_looks_do_not(
+    journal: Journalled, tmp_path: Path, scorer: CompiledScorer
+) -> None:
     watched = watched_model(open_bundle(find_model(None, tmp_path), keep=(BASELINE, REFERENCE)))
     at = datetime(2026, 3, 1, 1, tzinfo=UTC)
     Journal(journal.engine).write([Writing(entries=tuple(drawn(at, 5, "bxzq", watched.version)))])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from tests.journal.entries import NOW, Maker
 
-from falsetrue.journal.columns import count_days, largest_keys, read_columns
+from falsetrue.journal.columns import count_callers, first_days, largest_keys, read_columns
 from falsetrue.journal.records import Entry, Filters, Writing
 from falsetrue.journal.store import Journal
 
@@ -70,12 +70,18 @@ def test_only_what_is_wanted_is_read(engine: Engine, journal: Journal) -> None:
 def test_the_callers_with_the_most_entries_come_first(engine: Engine, journal: Journal, most: int) -> None:
     maker = Maker()
     write(journal, [maker.entry(key_id=key) for key in ("a", "b", "b", "c", "c", None, None, None)])
-    assert largest_keys(engine, Filters(), most) == ["b", "c", "a"][:most]
+    write(journal, [maker.entry(key_id="a", model_version="2") for _ in range(9)])
+    assert largest_keys(count_callers(engine, Filters()), "1", most) == ["b", "c", "a"][:most]
 
 
-def test_entries_are_counted_by_day_and_version(engine: Engine, journal: Journal) -> None:
+def test_of_each_version_it_is_known_when_it_said_something_first(engine: Engine, journal: Journal) -> None:
     maker = Maker(NOW.replace(hour=23, minute=59))
-    write(journal, [maker.entry(), maker.entry(), maker.entry(model_version="2")])
-    found = [(each.day, each.model_version, each.rows) for each in count_days(engine, Filters())]
+    versions = ("3", "1", "2", "1")  # a minute apart, the first before midnight
+    write(journal, [maker.entry(model_version=version, key_id=key) for version in versions for key in ("a", None)])
     today, tomorrow = NOW.date(), NOW.date() + timedelta(days=1)
-    assert found == [(today, "1", 1), (tomorrow, "1", 1), (tomorrow, "2", 1)]
+    assert list(first_days(count_callers(engine, Filters())).items()) == [
+        ("3", today),
+        ("1", tomorrow),
+        ("2", tomorrow),
+    ]
+    assert sum(each.rows for each in count_callers(engine, Filters(model_version="1"))) == 4

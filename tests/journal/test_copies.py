@@ -11,19 +11,33 @@ from tests.journal.entries import NOW, Maker, answer
 
 from falsetrue.database.engine import open_database, reading, writing
 from falsetrue.database.schema import migrate
-from falsetrue.database.tables import api_keys, facts, key_events, metadata
+from falsetrue.database.tables import alarms, api_keys, facts, key_events, metadata
 from falsetrue.errors import InputError
 from falsetrue.journal import copies
 from falsetrue.journal.copies import backup, restore
 from falsetrue.journal.records import Filters, Writing
 from falsetrue.journal.store import Journal
 
+ALARM = {
+    "id": "01a1e696-b980-7000-8000-000000000000",
+    "watch": "topic",
+    "kind": "topic",
+    "severity": "warning",
+    "language": "",
+    "key_id": "",
+    "model_version": "1",
+    "raised_at": NOW,
+    "last_seen_at": NOW,
+    "quiet_looks": 0,
+    "finding": "{}",
+}
+DAYS = {"first_day": NOW.date(), "last_day": NOW.date() + timedelta(days=3)}
 EVENT = {"created_at": NOW, "key_id": "k1", "what": "created", "by_whom": "ann"}
 
 
 @pytest.fixture
 def full(engine: Engine) -> Engine:
-    """A database with something in every table."""
+    """A database with something in most tables."""
     maker = Maker()
     journal = Journal(engine)
     journal.write(maker.writings(450, text="a text", item_id="é"))
@@ -34,6 +48,7 @@ def full(engine: Engine) -> Engine:
         key = {"id": "k1", "name": "newsroom", "prefix": "ft_", "hash": b"\0" * 32, "scopes": "read", "created_at": NOW}
         connection.execute(api_keys.insert(), [{**key, "expires_at": NOW + timedelta(days=1)}])
         connection.execute(key_events.insert(), [EVENT, {**EVENT, "what": "rotated"}])
+        connection.execute(alarms.insert(), [ALARM | DAYS])
         connection.execute(facts.insert(), [{"name": "secret_fingerprint", "value": "abc"}])
     return engine
 
@@ -60,10 +75,10 @@ def content(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_a_copy_of_either_kind_fills_a_database_of_either_kind(full: Engine, other: Engine, tmp_path: Path) -> None:
-    rows = {"predictions": 451, "answers": 1, "feedback": 1, "api_keys": 1, "key_events": 2, "facts": 1}
+    rows = {"predictions": 451, "answers": 1, "feedback": 1, "api_keys": 1, "key_events": 2, "alarms": 1, "facts": 1}
     told: list[int] = []
     assert backup(full, tmp_path / "copy", now=NOW, report=told.append) == rows
-    assert told[-1] == 457
+    assert told[-1] == 458
     assert restore(other, tmp_path / "copy", report=told.append) == rows
     assert content(other) == content(full)
     with writing(other) as connection:  # which goes on counting where the other has ended
@@ -153,6 +168,27 @@ def test_a_copy_whose_records_were_changed_is_refused(
         with pytest.raises(InputError, match="damaged"):
             backup(full, tmp_path / "other", now=NOW)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_copy_of_an_older_version_has_nothing_in_what_that_did_not_know(
+    full: Engine, other: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, count = copies._framed, len(DAYS)  # noqa: SLF001
+
+    def without_days(record: msgspec.Struct) -> bytes:
+        if isinstance(record, copies._Head):  # noqa: SLF001
+            columns = record.columns | {"alarms": record.columns["alarms"][:-count]}
+            return frame(replace(record, revision="0002", columns=columns))
+        if isinstance(record, copies._Rows) and record.table == "alarms":  # noqa: SLF001
+            return frame(replace(record, rows=[row[:-count] for row in record.rows]))
+        return frame(record)
+
+    monkeypatch.setattr(copies, "_framed", without_days)
+    backup(full, tmp_path / "copy", now=NOW)
+    restore(other, tmp_path / "copy")
+    with reading(other) as connection:
+        (row,) = connection.execute(select(alarms)).mappings()
+    assert (row["watch"], row["first_day"], row["last_day"]) == ("topic", None, None)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from tests.journal.entries import NOW, Maker, answer, any_texts, entries
 
 from falsetrue.database.engine import reading
-from falsetrue.database.tables import feedback
+from falsetrue.database.tables import feedback, predictions
 from falsetrue.errors import DatabaseError, UnknownPredictionError
 from falsetrue.journal import store
 from falsetrue.journal.records import Entry, Feedback, Filters, Pruned, Writing, keepable
-from falsetrue.journal.store import Journal
+from falsetrue.journal.store import Journal, bounds_of
 
 #: The database of a test is the same for all its examples.
 same_database = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -417,6 +417,33 @@ def test_a_text_that_is_forgotten_is_in_no_file_of_sqlite_any_more(journal: Jour
     for suffix in ("", "-wal"):
         with open(engine.url.database + suffix, "rb") as file:  # noqa: PTH123 - a text
             assert b"secret text" not in file.read()
+
+
+# --- bounds -----------------------------------------------------------------------------------------
+
+
+@same_database
+@given(st.data())
+def test_there_is_one_bound_a_side_and_it_leaves_out_what_each_of_several_would(
+    journal: Journal, engine: Engine, data: st.DataObject
+) -> None:
+    made = [each.entries[0] for each in Maker(NOW).writings(12)]
+    journal.write([Writing(entries=tuple(made))])
+    some = st.none() | st.sampled_from([entry.id for entry in made])
+    given_ = {name: data.draw(some, name) for name in ("after", "since", "before")}
+    filters = Filters(since=data.draw(st.sampled_from([None, NOW - DAY, NOW])), until=NOW + DAY)
+    with reading(engine) as connection:
+        bounds = bounds_of(connection, filters, **given_)
+        found = set(connection.scalars(select(predictions.c.id).where(*bounds)))
+    after, since, before = given_.values()
+    assert len(bounds) == 1 + bool(after or since or filters.since)
+    assert {entry.id for entry in made if entry.id in found} == {
+        entry.id
+        for entry in made
+        if (after is None or entry.id > after)
+        and (since is None or entry.id >= since)
+        and (before is None or entry.id < before)
+    }
 
 
 # --- indexes ----------------------------------------------------------------------------------------

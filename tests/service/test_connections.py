@@ -139,6 +139,7 @@ SAID: dict[str, tuple[int, list[tuple[bytes, bytes]], list[bytes]]] = {
     "/too-short": (200, [FOUR], [b"two"]),
     "/two-lines": (200, [FOUR, (b"x-split", b"a\r\nset-cookie: b")], [b"four"]),
     "/two-words": (200, [FOUR, (b"x split", b"a")], [b"four"]),
+    "/nothing-said-of-headers": (200, [], [b""]),
 }
 
 
@@ -168,6 +169,21 @@ def answered_by(protocol: type[HttpToolsProtocol], request_line: str) -> dict[st
 @pytest.mark.parametrize("request_line", ["GET {} HTTP/1.1", "HEAD {} HTTP/1.1", "GET {} HTTP/1.0"])
 def test_every_answer_is_what_uvicorn_would_send(request_line: str) -> None:
     assert answered_by(CarefulProtocol, request_line) == answered_by(HttpToolsProtocol, request_line)
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["raises", "ends"])
+def test_an_application_that_fails_behind_the_head_of_its_answer_is_answered_for(*, fails: bool) -> None:
+    async def begin(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await Answers(0)(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [FOUR]})
+        if fails:
+            raise RuntimeError
+
+    with serve_in_thread(begin, CarefulProtocol) as served:
+        answer = served.client.get("/")
+        assert (answer.status_code, answer.headers["connection"]) == (500, "close")
 
 
 # --- how many --------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from falsetrue.errors import DatabaseError, FalsetrueError, InputError, MissingE
 
 if TYPE_CHECKING:
     from falsetrue.bundle.folder import Bundle
-    from falsetrue.bundle.scorer import Scorer
+    from falsetrue.bundle.scorer import CompiledScorer
     from falsetrue.jobs.monitor_subjects import Journalled, Watched
     from falsetrue.jobs.rebase import Judge, TextFile
     from falsetrue.monitor.findings import Report, Severity
@@ -260,7 +260,7 @@ def _report_journal(model: str | None, since: datetime | None, until: datetime |
     now = datetime.now(UTC)
     with opened_storage() as (storage, settings):
         journal, watched = _journalled(storage, settings, model)
-        scorer = partial(_scorer, settings, model)
+        scorer = partial(_compiled_scorer, settings, model)
         return report_journal(journal, watched, since or now, until or now, now=now, scorer=scorer, progress=bar.at)
 
 
@@ -351,10 +351,16 @@ def _journalled(storage: "Storage", settings: "Settings", model: str | None) -> 
 
 def _open_bundle(settings: "Settings", model: str | None) -> "Bundle":
     from falsetrue.bundle.folder import open_bundle
-    from falsetrue.bundle.manifest import BASELINE, REFERENCE
+    from falsetrue.bundle.manifest import BASELINE, REFERENCE, SCORER
     from falsetrue.registry.folder import find_model
 
-    return open_bundle(find_model(model or settings.model, settings.models_folder), keep=(BASELINE, REFERENCE))
+    return open_bundle(find_model(model or settings.model, settings.models_folder), keep=(BASELINE, REFERENCE, SCORER))
+
+
+def _compiled_scorer(settings: "Settings", model: str | None) -> "CompiledScorer | None":
+    """Nothing of a model that is not compiled: a report of the journal needs no joblib file, and trusts none."""
+    bundle = _open_bundle(settings, model)
+    return bundle.compiled_scorer(native=settings.kernel) if bundle.manifest.compiled else None
 
 
 def _judge(settings: "Settings", model: str | None, policy: str | None) -> "Judge":
@@ -363,12 +369,6 @@ def _judge(settings: "Settings", model: str | None, policy: str | None) -> "Judg
 
     classifier = load_classifier(settings, model)
     return Judge(classifier=classifier, policy=classifier.policies.find(policy))
-
-
-def _scorer(settings: "Settings", model: str | None) -> "Scorer":
-    from falsetrue.wiring import load_classifier
-
-    return load_classifier(settings, model).scorer
 
 
 def _read_reference(file: Path) -> "Reference":

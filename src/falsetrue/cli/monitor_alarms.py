@@ -93,8 +93,12 @@ def acknowledge(
 def _alarm_line(alarm: "Alarm", language: str) -> str:
     from falsetrue.report.watch_words import say, severity_in_words, subject_in_words, watch_in_words
 
-    state = say("alarm_ended", language, day=f"{alarm.ended_at:%Y-%m-%d}") if alarm.ended_at else ""
-    state = state or say("alarm_open", language)
+    if alarm.first_day and alarm.last_day:
+        days = say("alarm_texts", language, first=f"{alarm.first_day}", last=f"{alarm.last_day}")
+    else:  # of an older version, which knew only when somebody looked
+        days = say("alarm_looks", language, first=f"{alarm.raised_at:%Y-%m-%d}", last=f"{alarm.last_seen_at:%Y-%m-%d}")
+    is_over = alarm.ended_at is not None
+    state = say("alarm_ended", language, day=f"{alarm.ended_at:%Y-%m-%d}") if is_over else say("alarm_open", language)
     if alarm.acknowledged_by:
         state = say("alarm_acknowledged", language, state=state, who=alarm.acknowledged_by)
     line = say(
@@ -103,8 +107,7 @@ def _alarm_line(alarm: "Alarm", language: str) -> str:
         severity=severity_in_words(alarm.severity, language),
         watch=watch_in_words(alarm.watch, language, alarm.kind),
         whose=subject_in_words(alarm.subject, language),
-        first=(alarm.first_day or alarm.raised_at.date()).isoformat(),
-        last=(alarm.last_day or alarm.last_seen_at.date()).isoformat(),
+        days=days,
         state=state,
     )
     return f"{alarm.id}  {line}"

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from falsetrue.cli.findings import Finding
 from falsetrue.errors import DatabaseError, InputError
 
@@ -165,7 +167,10 @@ def _looks(engine: "Engine", now: datetime) -> Finding:
     from falsetrue.monitor.store import MonitorStore
 
     store = MonitorStore(engine)
-    report = store.latest_report()
+    try:
+        report = store.latest_report()
+    except msgspec.ValidationError:
+        return Finding(about="monitor", well=False, says="the last look was made by a newer version: install that one")
     if report is None:
         says = "no look yet, nobody watches: falsetrue monitor watch looks once a day"
         return Finding(about="monitor", well=True, says=says)

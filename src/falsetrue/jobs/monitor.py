@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from falsetrue.bundle.folder import Bundle
 from falsetrue.bundle.manifest import REFERENCE
-from falsetrue.bundle.scorer import Scorer
+from falsetrue.bundle.scorer import CompiledScorer
 from falsetrue.errors import InputError
 from falsetrue.jobs.monitor_detectors import findings_of, restarted, streams_of
 from falsetrue.jobs.monitor_labels import by_audit
@@ -30,7 +30,7 @@ from falsetrue.jobs.monitor_subjects import (
 )
 from falsetrue.jobs.monitor_terms import listening, terms_of_slice
 from falsetrue.jobs.rebase import Judge, TextFile, read_observations, read_seconds, reference_of_bundle, timed
-from falsetrue.journal.columns import count_days, largest_keys
+from falsetrue.journal.columns import count_callers, first_days, largest_keys
 from falsetrue.journal.records import Filters
 from falsetrue.journal.refused_items import RefusedCount
 from falsetrue.model.decision import EVEN, Policy
@@ -185,7 +185,7 @@ def report_journal(
     until: datetime,
     *,
     now: datetime,
-    scorer: Callable[[], Scorer] | None = None,
+    scorer: Callable[[], CompiledScorer | None] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """What the journal has of one version of a model, from ``since`` on and before ``until``.
@@ -196,7 +196,8 @@ def report_journal(
     every = Filters(since=since, until=until)
     filters = replace(every, model_version=watched.version)
     counted = _counted(progress, watched)
-    keys = largest_keys(journal.engine, filters, MOST_KEYS)
+    callers = count_callers(journal.engine, every)
+    keys = largest_keys(callers, watched.version, MOST_KEYS)
     refused = refused_as_empty(journal, watched.version, since, until)
     profiles = with_refused(
         count(counted.through(observed(journal.engine, filters, watched)), watched.languages, keys), refused
@@ -217,7 +218,7 @@ def report_journal(
         findings=(*dated(tested, counted.days), *detected),
         estimates=(*_by_audit(journal, watched, profiles, counted, since), *estimates),
         budgets=budgets(standing, now.date()),
-        markers=_markers(journal, every),
+        markers=tuple(Marker(day=day, version=version) for version, day in first_days(callers).items()),
         audit=audit_of(journal, now),
         terms=terms_of_slice(journal, watched.version, scorer, since, until, now=now) if scorer else (),
         notes=notes if comparable is not None else (*notes, "no_topics"),
@@ -244,13 +245,6 @@ def _comparable(journal: Journalled, watched: Watched, since: datetime) -> Profi
         if profile.sketched >= BEFORE:
             break
     return profile if profile.sketched >= LEAST else None
-
-
-def _markers(journal: Journalled, filters: Filters) -> tuple[Marker, ...]:
-    first: dict[str, date] = {}
-    for each in count_days(journal.engine, filters):
-        first.setdefault(each.model_version, each.day)
-    return tuple(Marker(day=day, version=version) for version, day in first.items())
 
 
 # --- of a file ------------------------------------------------------------------------------------------
@@ -287,7 +281,7 @@ def report_file(
     undated = counted.texts if seconds is None else int(np.isnan(seconds).sum())
     return msgspec.structs.replace(
         report_of(watched, profiles[ALL], counted.days, now=now, since=since, until=until),
-        findings=tuple(map(_without_times, found)) if undated else found,
+        findings=tuple(map(_without_times, found)) if undated and not file.has_period else found,
         estimates=(
             *(each for subject, own in counted.outcomes.items() for each in by_labels(own, watched, subject)),
             *estimates,

@@ -19,7 +19,7 @@ from falsetrue.jobs.monitor_reports import AUDITED, audit_of, begin_of, notes_of
 from falsetrue.jobs.monitor_standing import BACK, ONE_DAY, Carried, Days, budgets, read_standing
 from falsetrue.jobs.monitor_subjects import ALL, MOST_KEYS, Journalled, Profiles, Watched, count, examine_all, observed
 from falsetrue.journal.audit_items import AuditLabel
-from falsetrue.journal.columns import largest_keys, read_columns
+from falsetrue.journal.columns import count_callers, largest_keys, read_columns
 from falsetrue.journal.records import Filters
 from falsetrue.monitor.alarms import ALPHA_LOOK, Followed, follow
 from falsetrue.monitor.findings import Estimate, Finding, Marker, Report, Subject
@@ -68,17 +68,19 @@ def look(
 def due(journal: Journalled, watched: Watched, until: date) -> Iterator[date]:
     """The days that no look covers."""
     last, _ = journal.store.state(watched.version)
-    day = _first_day(journal, watched, until - (BACK - 1) * ONE_DAY) if last is None else last + ONE_DAY
+    day = _first_day(journal, watched, until - (BACK - 1) * ONE_DAY, until) if last is None else last + ONE_DAY
     while day is not None and day <= until:
         yield day
         day += ONE_DAY
 
 
-def _first_day(journal: Journalled, watched: Watched, since: date) -> date | None:
-    """The first day with texts of the version; before it there is nothing to look at."""
+def _first_day(journal: Journalled, watched: Watched, since: date, until: date) -> date | None:
+    """The first day with texts of the version, or with items that had none; before it there is nothing to look at."""
     filters = Filters(since=begin_of(since), model_version=watched.version)
     first = next(read_columns(journal.engine, filters, rows=1), None)
-    return None if first is None else datetime.fromtimestamp(float(first.seconds[0]), UTC).date()
+    days = [] if first is None else [datetime.fromtimestamp(float(first.seconds[0]), UTC).date()]
+    refused = refused_as_empty(journal, watched.version, begin_of(since), begin_of(until + ONE_DAY))
+    return min([*days, *(each.day for each in refused)], default=None)
 
 
 def look_at_day(journal: Journalled, watched: Watched, day: date, now: datetime) -> Report:
@@ -127,7 +129,7 @@ def look_at_day(journal: Journalled, watched: Watched, day: date, now: datetime)
 def _count(journal: Journalled, watched: Watched, day: date) -> Profiles:
     """Profiles of the day."""
     filters = Filters(since=begin_of(day), until=begin_of(day + ONE_DAY), model_version=watched.version)
-    keys = largest_keys(journal.engine, filters, MOST_KEYS)
+    keys = largest_keys(count_callers(journal.engine, filters), watched.version, MOST_KEYS)
     profiles = count(observed(journal.engine, filters, watched), watched.languages, keys)
     return with_refused(profiles, refused_as_empty(journal, watched.version, begin_of(day), begin_of(day + ONE_DAY)))
 

@@ -105,6 +105,7 @@ def observe(columns: Columns, watched: Watched) -> Observations:
         minhash=minhash,
         features=Features(begins=begins, buckets=read.features.buckets, times=read.features.times),
         priority=priorities_of_ids(columns.ids),
+        forced=columns.forced,
     )
 
 

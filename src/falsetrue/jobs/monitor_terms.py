@@ -11,10 +11,11 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Final
 
-from falsetrue.bundle.scorer import CompiledScorer, Floats, Scorer, Scores
+from falsetrue.bundle.scorer import CompiledScorer, Scorer
 from falsetrue.features.words import words
 from falsetrue.jobs.monitor_subjects import Journalled
 from falsetrue.jobs.rebase import Judge
+from falsetrue.jobs.recording import Hearing
 from falsetrue.monitor.findings import Term
 
 #: Texts that have a word before it is told of: of fewer, it may be the name of somebody whom nobody knows.
@@ -37,19 +38,23 @@ class NewTerms:
     streams"). So a count is never too high, and of a word that comes late it may be too low.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer | None) -> None:
         self._scorer = scorer if isinstance(scorer, CompiledScorer) else None
+        self._seen: set[int] = set()  #: hashes of texts, so that a story counts once however often it is sent
         self._known: set[str] = set()  #: as far as they were met, as is what a mask hides
         self._counts: Counter[str] = Counter()  #: texts, by word that is not known
         self._read = 0
 
     def add(self, texts: Sequence[str]) -> None:
-        """Read some more."""
+        """Read some more; a text that was read lately is passed over."""
         if self._scorer is None:
             return
-        self._read += len(texts)
+        fresh = [text for text in dict.fromkeys(texts) if hash(text) not in self._seen]
+        self._seen = self._seen if len(self._seen) < MOST_COUNTED else set()
+        self._seen.update(map(hash, fresh))
+        self._read += len(fresh)
         mask, lowercase = self._scorer.masker.mask, self._scorer.header.lowercase
-        met = Counter(chain.from_iterable(set(words(mask(text), lowercase=lowercase)) for text in texts))
+        met = Counter(chain.from_iterable(set(words(mask(text), lowercase=lowercase)) for text in fresh))
         new = {word: count for word, count in met.items() if word not in self._known and _may_be_told(word)}
         self._learn([word for word in new if word not in self._counts])
         self._counts.update({word: count for word, count in new.items() if word not in self._known})
@@ -74,35 +79,17 @@ def _may_be_told(word: str) -> bool:
     return len(word) <= _LONGEST and not word.isdecimal()
 
 
-class _Listening:
-    """A scorer whose texts are read on the way."""
-
-    def __init__(self, scorer: Scorer, terms: NewTerms) -> None:
-        self._scorer = scorer
-        self._terms = terms
-
-    def score(self, texts: Sequence[str]) -> Scores:
-        """As the other scorer."""
-        self._terms.add(texts)
-        return self._scorer.score(texts)
-
-    def p_real(self, texts: Sequence[str]) -> Floats:
-        """As the other scorer."""
-        self._terms.add(texts)
-        return self._scorer.p_real(texts)
-
-
 def listening(judge: Judge) -> tuple[Judge, NewTerms]:
     """The same judge, and the new words of what it judges from now on."""
     terms = NewTerms(judge.classifier.scorer)
-    scorer = _Listening(judge.classifier.scorer, terms)
+    scorer = Hearing(judge.classifier.scorer, terms.add)
     return replace(judge, classifier=replace(judge.classifier, scorer=scorer)), terms
 
 
 def terms_of_slice(
     journal: Journalled,
     model_version: str,
-    scorer: Callable[[], Scorer],
+    scorer: Callable[[], CompiledScorer | None],
     since: datetime,
     until: datetime,
     *,

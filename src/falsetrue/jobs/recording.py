@@ -77,21 +77,18 @@ class Recorder:
 
 
 class Hearing:
-    """A scorer that remembers what it was asked, for what scores a whole file and says of its texts no more than that.
+    """A scorer that tells somebody what it is asked, for what scores a whole file and says of its texts no more."""
 
-    Not for several threads.
-    """
-
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, tell: Callable[[Sequence[str]], object]) -> None:
         self._scorer = scorer
-        self.contents: list[str] = []
+        self._tell = tell
 
     def score(self, texts: Sequence[str]) -> Scores:
         """As the other scorer."""
-        self.contents += texts
+        self._tell(texts)
         return self._scorer.score(texts)
 
     def p_real(self, texts: Sequence[str]) -> Floats:
         """As the other scorer."""
-        self.contents += texts
+        self._tell(texts)
         return self._scorer.p_real(texts)

@@ -3,7 +3,7 @@
 Read in blocks, by identifier, of the entries of one version of a model; no transaction stays open between blocks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -30,6 +30,7 @@ class Columns:
     p_real: NDArray[np.float64]
     prevalence: NDArray[np.float64]  #: that ``p_real`` was re-derived for; NaN where for none
     labels: NDArray[np.object_]  #: ``false``, ``real`` or ``unsure``
+    forced: NDArray[np.bool_]  #: whether no policy was applied, so that ``unsure`` was no choice
     languages: NDArray[np.object_]  #: BCP 47 or ``None``
     keys: NDArray[np.object_]  #: who asked, or ``None``
     characters: NDArray[np.int64]
@@ -43,12 +44,12 @@ class Columns:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DayCount:
-    """How many entries a day has."""
+class Callers:
+    """How many entries a caller has of a version of a model."""
 
-    day: date  #: UTC
-    model_name: str
     model_version: str
+    key: str | None  #: who asked; ``None``: anonymous
+    first: date  #: UTC, when the first was made
     rows: int
 
 
@@ -59,12 +60,15 @@ def read_columns(engine: Engine, filters: Filters, *, rows: int = ROWS) -> Itera
     """
     ids = predictions.c.id
     with reading(engine, wait=True) as connection:
-        where = _wanted(connection, filters)
+        if not is_sqlite(engine):
+            # Before it has counted the rows of a table PostgreSQL would sort all of them for each block.
+            connection.exec_driver_sql("SET enable_sort = off")
+            connection.commit()
         shapes = _shapes(engine)
         after: str | None = None
         while True:
-            query = select(*shapes).where(*where).order_by(ids).limit(rows)
-            found = connection.execute(query if after is None else query.where(ids > after)).all()
+            query = select(*shapes).where(*_wanted(connection, filters, after)).order_by(ids).limit(rows)
+            found = connection.execute(query).all()
             connection.rollback()
             if not found:
                 return
@@ -74,30 +78,32 @@ def read_columns(engine: Engine, filters: Filters, *, rows: int = ROWS) -> Itera
                 return
 
 
-def largest_keys(engine: Engine, filters: Filters, most: int) -> list[str]:
-    """The callers with the most entries, the largest first; anonymous ones are none."""
-    key = predictions.c.key_id
-    with reading(engine, wait=True) as connection:
-        query = select(key).where(*_wanted(connection, filters), key.is_not(None))
-        return list(connection.scalars(query.group_by(key).order_by(func.count().desc(), key).limit(most)))
-
-
-def count_days(engine: Engine, filters: Filters) -> list[DayCount]:
-    """Entries by day and version of the model, the oldest first."""
+def count_callers(engine: Engine, filters: Filters) -> list[Callers]:
+    """Entries by version of the model and by who asked. Raises :class:`DatabaseError`."""
     columns = predictions.c
+    groups = (columns.model_version, columns.key_id)
+    query = select(*groups, func.min(columns.created_at), func.count()).group_by(*groups)
     with reading(engine, wait=True) as connection:
-        if is_sqlite(engine):
-            day: Any = func.substr(columns.created_at, 1, 10, type_=Text)
-        else:
-            day = func.to_char(columns.created_at, "YYYY-MM-DD")  # the connection's time zone is UTC
-        groups = (day, columns.model_name, columns.model_version)
-        query = select(*groups, func.count()).where(*_wanted(connection, filters)).group_by(*groups)
-        found = connection.execute(query.order_by(*groups)).all()
-    return [DayCount(day=date.fromisoformat(at), model_name=n, model_version=v, rows=rows) for at, n, v, rows in found]
+        found = connection.execute(query.where(*_wanted(connection, filters))).all()
+    return [Callers(model_version=v, key=key, first=first.date(), rows=rows) for v, key, first, rows in found]
 
 
-def _wanted(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
-    return [*bounds_of(connection, filters), *conditions_of(filters)]
+def largest_keys(counted: Iterable[Callers], model_version: str, most: int) -> list[str]:
+    """Of a version the callers with the most entries, the largest first; anonymous ones are none."""
+    rows = {each.key: each.rows for each in counted if each.key is not None and each.model_version == model_version}
+    return sorted(rows, key=lambda key: (-rows[key], key))[:most]
+
+
+def first_days(counted: Iterable[Callers]) -> dict[str, date]:
+    """When each version of the model said something first, the oldest first."""
+    found: dict[str, date] = {}
+    for each in sorted(counted, key=lambda each: (each.first, each.model_version)):
+        found.setdefault(each.model_version, each.first)
+    return found
+
+
+def _wanted(connection: Connection, filters: Filters, after: str | None = None) -> list[ColumnElement[bool]]:
+    return [*bounds_of(connection, filters, after=after), *conditions_of(filters)]
 
 
 def _shapes(engine: Engine) -> list[Any]:
@@ -110,6 +116,7 @@ def _shapes(engine: Engine) -> list[Any]:
         columns.p_real,
         columns.prevalence,
         columns.label,
+        columns.policy.is_(None),
         columns.language,
         columns.key_id,
         columns.characters,
@@ -120,7 +127,7 @@ def _shapes(engine: Engine) -> list[Any]:
 
 
 def _columns(rows: Sequence[Any], *, as_text: bool) -> Columns:
-    ids, at, p_real, prevalence, labels, languages, keys, characters, words, known_words, sketches = zip(
+    ids, at, p_real, prevalence, labels, forced, languages, keys, characters, words, known_words, sketches = zip(
         *rows, strict=True
     )
     return Columns(
@@ -129,6 +136,7 @@ def _columns(rows: Sequence[Any], *, as_text: bool) -> Columns:
         p_real=np.array(p_real, dtype=np.float64),
         prevalence=np.array(prevalence, dtype=np.float64),
         labels=np.array(labels, dtype=object),
+        forced=np.array(forced, dtype=bool),
         languages=np.array(languages, dtype=object),
         keys=np.array(keys, dtype=object),
         characters=np.array(characters, dtype=np.int64),

@@ -101,6 +101,7 @@ def restore(engine: Engine, path: Path, *, replace: bool = False, report: Report
                 counted = record.rows
         if not is_sqlite(engine):
             _go_on_counting(connection)
+            connection.exec_driver_sql(f"ANALYZE {', '.join(metadata.tables)}")  # else it plans as if they were empty
     return counted
 
 
@@ -216,10 +217,11 @@ def _make_room(connection: Connection, engine: Engine, *, replace: bool) -> None
 
 
 def _rows(engine: Engine, columns: list[str], given: _Rows) -> list[tuple[Any, ...]]:
-    """In the order of the table's columns, as its database holds them."""
+    """As the database holds them, in the order of its columns; nothing in those that the copy is too old for."""
     table = metadata.tables[given.table]
     at = {name: number for number, name in enumerate(columns)}
-    rows = [tuple(row[at[column.name]] for column in table.columns) for row in given.rows]
+    places = [at.get(column.name) for column in table.columns]
+    rows = [tuple(None if place is None else row[place] for place in places) for row in given.rows]
     if is_sqlite(engine):
         times = [isinstance(column.type, Instant) for column in table.columns]
         rows = [

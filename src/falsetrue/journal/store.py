@@ -155,11 +155,10 @@ class Journal:
         """
         ids = predictions.c.id
         with reading(self._engine) as connection:
-            where = bounds_of(connection, filters) + ([] if before is None else [ids < before])
-            end = None
+            where, end = bounds_of(connection, filters, before=before), None
             if filters.item_id is None:  # an index finds these
                 end = connection.scalar(select(ids).where(*where).order_by(ids.desc()).offset(WINDOW - 1).limit(1))
-            where += conditions_of(filters) + ([] if end is None else [ids >= end])
+            where = bounds_of(connection, filters, since=end, before=before) + conditions_of(filters)
             query = select(predictions).where(*where).order_by(ids.desc()).limit(limit + 1)
             found = list(map(decode_entry, connection.execute(query)))
         if len(found) > limit:
@@ -175,9 +174,8 @@ class Journal:
         ids = predictions.c.id
         query = select(predictions).where(*conditions_of(filters)).order_by(ids).limit(BLOCK)
         with reading(self._engine, wait=True) as connection:
-            query = query.where(*bounds_of(connection, filters))
             while True:
-                rows = connection.execute(query if after is None else query.where(ids > after)).all()
+                rows = connection.execute(query.where(*bounds_of(connection, filters, after=after))).all()
                 connection.rollback()
                 yield from map(decode_entry, rows)
                 if len(rows) < BLOCK:
@@ -298,19 +296,38 @@ def conditions_of(filters: Filters) -> list[ColumnElement[bool]]:
     return found
 
 
-def bounds_of(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
-    """Between which identifiers the times that are wanted can be: the database need not look elsewhere."""
-    found: list[ColumnElement[bool]] = []
+def bounds_of(
+    connection: Connection,
+    filters: Filters,
+    *,
+    after: str | None = None,
+    since: str | None = None,
+    before: str | None = None,
+) -> list[ColumnElement[bool]]:
+    """Between which identifiers the times that are wanted can be: the database need not look elsewhere.
+
+    With ``after``, ``since`` or ``before`` only those beyond, from, or before such an identifier. There is at most one
+    bound on either side: of two SQLite would begin at either one, and go through all that the other leaves out.
+    """
+    ids = predictions.c.id
     spread = _read_spread(connection) if filters.since or filters.until else 0
+    lows = [since] if since else []
+    highs = [before] if before else []
     if filters.since is not None:
-        found.append(predictions.c.id >= first_identifier(_milliseconds(filters.since) - spread))
+        lows.append(first_identifier(_milliseconds(filters.since) - spread))
     if filters.until is not None:
-        found.append(_before(filters.until, spread))
-    return found
+        highs.append(_end_of(filters.until, spread))
+    found: list[ColumnElement[bool]] = []
+    if after is not None and after >= max(lows, default=""):
+        found.append(ids > after)
+    elif lows:
+        found.append(ids >= max(lows))
+    return found + ([ids < min(highs)] if highs else [])
 
 
-def _before(limit: datetime, spread: int) -> ColumnElement[bool]:
-    return predictions.c.id < first_identifier(_milliseconds(limit) + 1 + spread)
+def _end_of(limit: datetime, spread: int) -> str:
+    """What all identifiers of entries that were made before are less than."""
+    return first_identifier(_milliseconds(limit) + 1 + spread)
 
 
 _EQUAL = tuple(name for name in Filters.__slots__ if name not in ("since", "until"))
@@ -319,9 +336,8 @@ _EQUAL = tuple(name for name in Filters.__slots__ if name not in ("since", "unti
 def _older(limit: datetime, spread: int) -> Any:
     """Ids of a block of entries that were made before."""
     columns = predictions.c
-    return (
-        select(columns.id).where(columns.created_at < limit, _before(limit, spread)).order_by(columns.id).limit(BLOCK)
-    )
+    old = (columns.created_at < limit, columns.id < _end_of(limit, spread))
+    return select(columns.id).where(*old).order_by(columns.id).limit(BLOCK)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -166,23 +166,24 @@ def _examine(profile: Profile, reference: Reference, subject: Subject) -> Iterat
     usual = reference.usual(subject.language)
     watches = [watch for watch in WATCHES.values() if subject.language is None or watch is not _LANGUAGE_MIX]
     for watch in watches:
-        blank = _blank(watch, profile, subject)
+        texts = profile.received if watch.name == "empty" else profile.texts
+        blank = _blank(watch, texts, subject)
         if usual is None:
             yield msgspec.structs.replace(blank, state=State.OFF)
-        elif (profile.received if watch.name == "empty" else profile.texts) < LEAST:
+        elif texts < LEAST:
             yield blank
         else:
             yield _look(watch, blank, profile, reference, usual)
 
 
-def _blank(watch: Watch, profile: Profile, subject: Subject) -> Finding:
+def _blank(watch: Watch, texts: int, subject: Subject) -> Finding:
     return Finding(
         watch=watch.name,
         kind=watch.kind,
         severity=Severity.WARNING,
         subject=subject,
         state=State.INSUFFICIENT,
-        texts=profile.texts,
+        texts=texts,
         least=LEAST,
         statistic=watch.statistic,
         value=None,
@@ -219,7 +220,7 @@ def _part(watch: Watch, profile: Profile) -> tuple[int, int]:
     if watch is _CALLED_FALSE:
         return profile.false, profile.texts
     if watch is _UNDECIDED:
-        return profile.unsure, profile.texts
+        return profile.unsure - profile.forced_unsure, profile.texts - profile.forced
     known = {"debris": profile.sketched, "empty": profile.received}
     return profile.problem(watch.name), known.get(watch.name, profile.texts)
 

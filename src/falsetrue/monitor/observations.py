@@ -38,6 +38,7 @@ class Observations:
     features: Features | None  #: n rows; ``None`` where nobody read them
     priority: NDArray[np.uint64]  #: (n,), uniformly random and no two the same: see :func:`priorities_of_ids`
     truth: NDArray[np.int8] | None = None  #: (n,), 0 false, 1 real, -1 not known; ``None``: of none is it known
+    forced: Flags | None = None  #: (n,), whether a verdict was demanded, as by ``POST /falsetrue``; ``None``: of none
 
     def __len__(self) -> int:
         """How many texts."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from falsetrue.errors import InputError
 from falsetrue.features.sketches import BUCKETS, MOST_BUCKETS, STYLES, Features, Unit
 from falsetrue.monitor.campaigns import Campaigns
-from falsetrue.monitor.observations import Observations, joined_features, no_features, rows_of_features
+from falsetrue.monitor.observations import UNSURE, Observations, joined_features, no_features, rows_of_features
 from falsetrue.monitor.packing import Arrays, Header, dense, pack, sparse, unpack
 
 Counts = NDArray[np.int64]
@@ -124,6 +124,8 @@ class Profile:
     sample: Sample | None  #: ``None`` where none was taken of some part
     campaigns: Campaigns | None = None  #: of all the texts; ``None`` where it was not made of some part
     refused: int = 0  #: empty texts that were never judged: they are among ``problems``, and in nothing else
+    forced: int = 0  #: texts of which a verdict was demanded, so that all that would have left it open is not known
+    forced_unsure: int = 0  #: of these, texts that the rest leaves without a decision
 
     @classmethod
     def empty(cls, *, sample: int = SAMPLE) -> "Profile":
@@ -147,6 +149,7 @@ class Profile:
     @classmethod
     def of(cls, observations: Observations, *, sample: int = SAMPLE, campaigns: Campaigns | None = None) -> "Profile":
         """Of some texts, with a sample of at most so many; none for 0."""
+        forced = np.zeros(len(observations), bool) if observations.forced is None else observations.forced
         return cls(
             texts=len(observations),
             sketched=int(observations.sketched.sum()),
@@ -156,6 +159,8 @@ class Profile:
             problems=_count_problems(observations),
             sample=Sample.of(observations, sample) if sample else None,
             campaigns=campaigns,
+            forced=int(forced.sum()),
+            forced_unsure=int((forced & (observations.labels == UNSURE)).sum()),
         )
 
     def merged(self, other: "Profile") -> "Profile":
@@ -175,6 +180,8 @@ class Profile:
             sample=_joined(self.sample, other.sample),
             campaigns=_joined(self.campaigns, other.campaigns),
             refused=self.refused + other.refused,
+            forced=self.forced + other.forced,
+            forced_unsure=self.forced_unsure + other.forced_unsure,
         )
 
     def refusing(self, texts: int) -> "Profile":
@@ -260,6 +267,8 @@ class Profile:
             sample=None if self.sample is None else self.sample.size,
             entries=0 if self.sample is None else len(self.sample.features.buckets),
             refused=self.refused,
+            forced=self.forced,
+            forced_unsure=self.forced_unsure,
         )
 
     def arrays(self) -> Arrays:
@@ -293,10 +302,16 @@ class Profile:
                 sample=None if header.sample is None else _unpacked_sample(header, arrays),
                 campaigns=Campaigns.from_bytes(arrays["campaigns"].tobytes()) if "campaigns" in arrays else None,
                 refused=header.refused,
+                forced=header.forced,
+                forced_unsure=header.forced_unsure,
             )
         except (KeyError, ValueError, TypeError, OverflowError, zlib.error) as error:
             raise InputError("a profile cannot be read: its parts do not fit together") from error
         if not 0 <= profile.refused <= min(profile.problem("empty"), profile.problem("broken")):
+            raise InputError("a profile cannot be read: its counts contradict each other")
+        if not (
+            0 <= profile.forced_unsure <= profile.forced <= profile.texts and profile.forced_unsure <= profile.unsure
+        ):
             raise InputError("a profile cannot be read: its counts contradict each other")
         if int(profile.scores.sum()) != profile.texts or sum(profile.languages.values()) != profile.texts:
             raise InputError("a profile cannot be read: its counts contradict each other")
@@ -320,6 +335,8 @@ class ProfileHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
     sample: int | None  #: most texts of the sample
     entries: int  #: of the features of all texts of the sample
     refused: int = 0
+    forced: int = 0
+    forced_unsure: int = 0
 
 
 def _joined(one: AnyPart | None, other: AnyPart | None) -> AnyPart | None:

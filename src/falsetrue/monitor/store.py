@@ -264,13 +264,11 @@ class MonitorStore:
         """The one whose id begins so. Raises :class:`InputError` where there is none, or several."""
         return self._find(identifier).alarm
 
-    def events(self, alarm_id: str) -> list[Event]:
-        """What became of an alarm, the oldest first."""
+    def events(self, *alarm_ids: str) -> list[Event]:
+        """What became of some alarms, the oldest first."""
+        query = select(alarm_events).where(alarm_events.c.alarm_id.in_(alarm_ids)).order_by(alarm_events.c.id)
         with reading(self._engine) as connection:
-            rows = connection.execute(
-                select(alarm_events).where(alarm_events.c.alarm_id == alarm_id).order_by(alarm_events.c.id)
-            ).all()
-        return [event_of(row) for row in rows]
+            return [event_of(row) for row in connection.execute(query)]
 
     def acknowledge(self, identifier: str, *, by: str, note: str | None, now: datetime) -> Alarm:
         """Keep who has seen an alarm; see :func:`falsetrue.monitor.alarms.acknowledge`.

@@ -3,7 +3,7 @@
 It takes long to import what this needs, so the page imports it once somebody looks.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -155,7 +155,10 @@ def look(storage: Storage, settings: Settings, *, labelled: str, language: str, 
     report, alarms = store.latest_report(), _alarms(store)
     is_open = [each for each in alarms if each.ended_at is None]
     name = "MODEL" if report is None else report.model_name
-    told = {each.id: _told(each, store, name, language) for each in alarms}
+    events = defaultdict[str, list[Event]](list)
+    for event in store.events(*(each.id for each in alarms)):
+        events[event.alarm_id].append(event)
+    told = {each.id: _told(each, events[each.id], name, language) for each in alarms}
     looks = [] if report is None else store.reports(report.model_version, newest=LOOKS)
     return View(
         shown=None if report is None else gather(report, looks, is_open, language, now),
@@ -178,10 +181,11 @@ def gather(
     report: Report, looks: Sequence[Report], is_open: Sequence[Alarm], language: str, now: datetime
 ) -> Monitored:
     """Put everything of a report together, with the looks before it and what is open; ``now`` is UTC."""
-    findings, past = gravest_first(report.findings), past_of(looks, is_open)
+    report, past = _without_acknowledged(report, is_open), past_of(looks, is_open)
+    findings = gravest_first(report.findings)
     return Monitored(
         report=report,
-        headline=headline(_with_alarms(report, is_open), language),
+        headline=headline(_with_open(report, is_open), language),
         baseline=baseline_in_words(report.baseline, language),
         first_day=report.since.date(),
         last_day=report.last_day,
@@ -196,18 +200,26 @@ def gather(
     )
 
 
-def _with_alarms(report: Report, is_open: Sequence[Alarm]) -> Report:
-    """As if the look had found again what is open, and not what a detector found and somebody acknowledged."""
-    alarms = {(each.watch, each.subject): each.finding for each in is_open}
-    found: dict[Key, Finding] = {}
-    for each in report.findings:
-        key, has_changed = (each.watch, each.subject), each.state is State.DRIFT
-        if has_changed and key not in alarms and is_by_detector(each):
-            found[key] = msgspec.structs.replace(each, state=State.QUIET)
-        else:
-            found[key] = each if has_changed else alarms.get(key, each)
-    missing = {key: each for key, each in alarms.items() if key not in found}
-    return msgspec.structs.replace(report, findings=(*found.values(), *missing.values()))
+def _without_acknowledged(report: Report, is_open: Sequence[Alarm]) -> Report:
+    """The report with nothing found by detectors whose alarms somebody has ended since: they begin anew."""
+    keys = {(each.watch, each.subject) for each in is_open}
+    findings = (
+        msgspec.structs.replace(each, state=State.QUIET)
+        if each.state is State.DRIFT and is_by_detector(each) and (each.watch, each.subject) not in keys
+        else each
+        for each in report.findings
+    )
+    return msgspec.structs.replace(report, findings=tuple(findings))
+
+
+def _with_open(report: Report, is_open: Sequence[Alarm]) -> Report:
+    """The report as if the look had found again what is open."""
+    found: dict[Key, Finding] = {(each.watch, each.subject): each for each in report.findings}
+    for alarm in is_open:
+        own = found.get((alarm.watch, alarm.subject))
+        if own is None or own.state is not State.DRIFT:
+            found[alarm.watch, alarm.subject] = alarm.finding
+    return msgspec.structs.replace(report, findings=tuple(found.values()))
 
 
 def _watch(report: Report, finding: Finding, past: Past, language: str) -> Watched:
@@ -272,11 +284,11 @@ def _gravest_first(is_open: Sequence[Alarm]) -> list[Alarm]:
     return [by_finding[id(each)] for each in gravest_first([each.finding for each in is_open])]
 
 
-def _told(alarm: Alarm, store: MonitorStore, name: str, language: str) -> Told:
+def _told(alarm: Alarm, events: Sequence[Event], name: str, language: str) -> Told:
     words = explain(alarm.finding, language, model=f"{name}@{alarm.model_version}")
     brief = explain(msgspec.structs.replace(alarm.finding, low=None, high=None), language)
     figures = f"{brief.baseline} → {brief.current}"
-    return Told(alarm=alarm, words=words, figures=figures, events=tuple(store.events(alarm.id)))
+    return Told(alarm=alarm, words=words, figures=figures, events=tuple(events))
 
 
 def _slice(items: AuditItems, settings: Settings, labelled: str, now: datetime) -> Slice:

@@ -263,16 +263,17 @@ class _Page:
             text_column=form.text_column.strip(),
             title_column=form.title_column.strip(),
         )
-        heard = Hearing(recorder.classifier.scorer)
+        contents: list[str] = []
+        heard = Hearing(recorder.classifier.scorer, contents.extend)
         scored = score_file(given, replace(recorder.classifier, scorer=heard), self._settings.max_upload_rows)
         if self._keeping.journaling is None:
             return scored, [], []
-        items = [Item(text=content) for content in heard.contents]
+        items = [Item(text=content) for content in contents]
         told = recorder.classify(items, recorder.classifier.policies.default)
         return (
             scored,
             [each for each in told if not isinstance(each, Refusal)],
-            [(None, None, content) for content in heard.contents],
+            [(None, None, content) for content in contents],
         )
 
     def _render(self, request: Request, status: int, shown: Shown) -> Response:

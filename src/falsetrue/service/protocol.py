@@ -223,7 +223,8 @@ class _WholeCycle(RequestResponseCycle):
     """A request and its answer, which leaves in one piece where it comes so: two writes are two calls of the system.
 
     The head is held back until the application sends what follows it, which it may not expect otherwise (ASGI 3.0,
-    "Response Start"). Whatever is not an answer as nearly all are is left to uvicorn.
+    "Response Start"); where it fails before that, uvicorn's own answer takes its place. Whatever is not an answer as
+    nearly all are is left to uvicorn.
     """
 
     _head: "HTTPResponseStartEvent | None" = None
@@ -231,7 +232,7 @@ class _WholeCycle(RequestResponseCycle):
     async def send(self, message: "ASGISendEvent") -> None:
         """Send a part of the answer, or keep its head until there is more."""
         head, self._head = self._head, None
-        if head is None and message["type"] == "http.response.start" and not self.response_started:
+        if message["type"] == "http.response.start" and not self.response_started:
             self._head = message
         elif head is None:
             await super().send(message)
@@ -240,6 +241,7 @@ class _WholeCycle(RequestResponseCycle):
             await super().send(message)
         else:
             self.transport.write(whole)
+            self.waiting_for_100_continue = False
             self.response_started = self.response_complete = True
             self.message_event.set()
             self.on_response()
@@ -251,8 +253,8 @@ class _WholeCycle(RequestResponseCycle):
         can_be_sent = self.keep_alive and not self.flow.write_paused and not self.disconnected
         if not can_be_sent or self.scope["method"] == "HEAD" or self.access_log:
             return None
-        body = message["body"]
-        lines = [_line(*each) for each in (*self.default_headers, *head["headers"])]
+        body = message.get("body", b"")
+        lines = [_line(*each) for each in (*self.default_headers, *head.get("headers", ()))]
         if b"content-length: %d\r\n" % len(body) not in lines or b"" in lines:
             return None
         return b"".join((STATUS_LINE[head["status"]], *lines, b"\r\n", body))
