@@ -62,9 +62,9 @@ ROWS = (
     Row("http.plain.p50_ms_1", "`plain`, 1 connection: p50, ms", _LINEAR),
     Row("http.plain.requests_s_1", "`plain`, 1 connection: requests/s", _LINEAR, more=True),
     Row("http.plain.p99_ms_16", "`plain`, 16 connections: p99, ms", _LINEAR),
-    Row("http.shipped.requests_s_16", "as shipped, 16 connections: requests/s", _LINEAR, more=True, bar=6),
-    Row("http.shipped.requests_s_1", "as shipped, 1 connection: requests/s", _LINEAR, more=True),
-    Row("http.shipped.p99_ms_1", "as shipped, 1 connection: p99, ms", _LINEAR),
+    Row("http.shipped.requests_s_16", "as shipped, no journal, 16 connections: requests/s", _LINEAR, more=True, bar=6),
+    Row("http.shipped.requests_s_1", "as shipped, no journal, 1 connection: requests/s", _LINEAR, more=True),
+    Row("http.shipped.p99_ms_1", "as shipped, no journal, 1 connection: p99, ms", _LINEAR),
     Row(
         "journal.requests_s_16",
         "as shipped, journaled, 16 connections: requests/s",

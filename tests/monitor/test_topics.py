@@ -11,6 +11,8 @@ from scipy.stats import mannwhitneyu
 
 from falsetrue.features.sketches import BUCKETS, MOST_BUCKETS, Features
 from falsetrue.features.sketching import Sketcher, read_sketches
+from falsetrue.model.metrics import Estimate
+from falsetrue.monitor import topics
 from falsetrue.monitor.findings import Finding, State
 from falsetrue.monitor.observations import joined_features, no_features, rows_of_features
 from falsetrue.monitor.topics import LEAST, Stories, Vectors, find_new_words, find_topic, permutation_test
@@ -212,6 +214,15 @@ def test_where_something_is_added_that_much_is_said_to_have_changed(
     assert found.current == pytest.approx(added, abs=0.03)
     assert found.low is not None
     assert found.low <= added
+
+
+def test_a_change_of_which_no_size_can_be_told_is_not_told(
+    usual: Features, unusual: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = joined_features([rows(usual, np.arange(2_000, 2_900)), rows(unusual, np.arange(100))])
+    assert p_of(find_topic(rows(usual, np.arange(2_000)), now, seed=1)) < 0.01
+    monkeypatch.setattr(topics, "share_changed", lambda *_: Estimate(value=0.03, low=0.0, high=0.09))
+    assert p_of(find_topic(rows(usual, np.arange(2_000)), now, seed=1)) == 1.0
 
 
 def test_the_share_by_which_the_mixture_differs_is_seldom_said_to_be_larger_than_it_is(

@@ -164,7 +164,8 @@ def find_topic(
     either side, the unbiased MMD squared of a linear kernel (Gretton et al., JMLR 13, 2012): where only few texts are
     about something else, to test by a classifier's scores has far more power than by whom it gets right (Cheng &
     Cloninger 2019; Kuebler et al. 2022). ``current`` says by how much the mixture has changed, at least
-    (:func:`share_changed`), with the interval of that bound: it may be more.
+    (:func:`share_changed`), with the interval of that bound: it may be more. Where that interval begins at 0, so that
+    nobody could say what has changed, the p-value is 1.
 
     Words tell more than topics: other lengths, styles and languages show as well.
     """
@@ -189,7 +190,7 @@ def find_topic(
         current=share.value,
         low=share.low,
         high=share.high,
-        p=tested.p,
+        p=tested.p if share.low > 0 else 1.0,
         details={"permutations": tested.permutations},
     )
 
