@@ -300,6 +300,6 @@ def send(port: int, hostile: Hostile) -> bytes:
             while data := connection.recv(65536):
                 received += data
                 connection.settimeout(1)
-        except (ConnectionError, TimeoutError):
-            pass  # hanging up on it is an answer, too
+        except OSError:
+            pass  # hanging up on it is an answer, too, at whatever moment
     return received
