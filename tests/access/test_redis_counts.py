@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 
+from falsetrue.access import redis_counts
 from falsetrue.access.principal import Kind, Principal, Quota
 from falsetrue.access.quotas import CountsAwayError, Quotas
 from falsetrue.access.redis_counts import RedisCounts
@@ -56,6 +57,12 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
         process.kill()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time where time is not what a test is about."""
+    monkeypatch.setattr(redis_counts, "_PATIENCE", 30)
+
+
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     end = time.monotonic() + 30
     while True:
@@ -79,6 +86,7 @@ def _with_counts(url: str, ask: Callable[[RedisCounts], Awaitable[Answer]]) -> A
     return asyncio.run(run())
 
 
+@pytest.mark.usefixtures("patient")
 def test_requests_are_counted_in_a_window(redis: Redis) -> None:
     async def ask(counts: RedisCounts) -> list[tuple[int, float]]:
         return [await counts.add(TAG, 60) for _ in range(3)] + [await counts.add(b"another caller..", 60)]
@@ -88,6 +96,7 @@ def test_requests_are_counted_in_a_window(redis: Redis) -> None:
     assert all(50 < reset <= 60 for _, reset in counted)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_window_ends(redis: Redis) -> None:
     async def ask(counts: RedisCounts) -> None:
         opened = time.monotonic()
@@ -101,6 +110,7 @@ def test_a_window_ends(redis: Redis) -> None:
     _with_counts(redis.url, ask)
 
 
+@pytest.mark.usefixtures("patient")
 def test_instances_count_together_and_tell_the_same_end(redis: Redis) -> None:
     async def ask(counts: RedisCounts) -> tuple[int, float]:
         return max(await asyncio.gather(*(counts.add(TAG, 600) for _ in range(300))))
@@ -115,7 +125,15 @@ def test_a_server_that_says_nothing_is_waited_for_briefly_and_found_again(redis:
 
     async def ask(counts: RedisCounts) -> None:
         quotas = Quotas(counts, open_when_away=True, clock=lambda: clock[0])
-        assert await quotas.spend(CALLER)
+
+        async def spend() -> None:
+            """Until the server was quick enough, and is asked again."""
+            end = time.monotonic() + 60
+            while not await quotas.spend(CALLER):
+                assert time.monotonic() < end
+                clock[0] += 2
+
+        await spend()
         os.kill(redis.process.pid, signal.SIGSTOP)
         started = time.monotonic()
         assert await asyncio.gather(*(quotas.spend(CALLER) for _ in range(200))) == [None] * 200
@@ -123,7 +141,7 @@ def test_a_server_that_says_nothing_is_waited_for_briefly_and_found_again(redis:
         os.kill(redis.process.pid, signal.SIGCONT)
         assert await quotas.spend(CALLER) is None
         clock[0] += 2
-        assert await quotas.spend(CALLER)
+        await spend()
 
     _with_counts(redis.url, ask)
 
@@ -139,6 +157,7 @@ def test_a_server_that_is_gone_is_said_without_its_url(redis: Redis) -> None:
         _with_counts(redis.url, ask)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_server_that_lost_everything_counts_anew(redis: Redis) -> None:
     async def ask(counts: RedisCounts) -> None:
         for _ in range(5):
