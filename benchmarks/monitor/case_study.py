@@ -29,7 +29,7 @@ from falsetrue.bundle.manifest import BASELINE, REFERENCE
 from falsetrue.database.engine import open_database
 from falsetrue.database.schema import migrate
 from falsetrue.features.sketching import Sketcher
-from falsetrue.jobs.classify import Classifier, Item, Refusal
+from falsetrue.jobs.classify import Item, Refusal
 from falsetrue.jobs.corpora import Sources, read_corpora
 from falsetrue.jobs.monitor import watched_model
 from falsetrue.jobs.monitor_look import look
@@ -271,7 +271,7 @@ class _Service:
         for article, each in zip(articles, told, strict=True):
             if isinstance(each, Refusal):
                 continue
-            entry, truth = _entry(each, identifiers.new(), noon, self.judge.classifier), _said(article.label)
+            entry, truth = _entry(each, identifiers.new(), noon, self.judge), _said(article.label)
             self.truths[entry.id] = truth
             entries.append(entry)
             contents.append((article.title, article.text))
@@ -300,19 +300,19 @@ def _said(label: Label) -> str:
     return "real" if label is Label.REAL else "false"
 
 
-def _entry(told: Told, identifier: str, now: datetime, classifier: Classifier) -> Entry:
-    found, traces = told
+def _entry(told: Told, identifier: str, now: datetime, judge: Judge) -> Entry:
+    (found, traces), manifest = told, judge.classifier.manifest
     assert traces is not None  # noqa: S101 - asked for
     return Entry(
         id=identifier,
         created_at=now,
-        route="/v1/predictions",
+        route="/v1/classifications",
         request_id="",
         key_id=None,
         item_id=None,
-        model_name=classifier.manifest.name,
-        model_version=classifier.manifest.version,
-        policy=None,
+        model_name=manifest.name,
+        model_version=manifest.version,
+        policy=judge.policy.reference,
         label=found.label.value,
         p_real=found.p_real,
         prevalence=None,
