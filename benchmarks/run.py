@@ -103,8 +103,8 @@ def _report(
         f"{effort.fit:,} articles to fit on, a large file with {effort.predict_mb:,} MB of text, a small one a tenth;"
     )
     print(
-        f"median (lowest-highest) of {effort.repetitions}, of {effort.long_repetitions} where one takes tens of "
-        f"seconds, of {effort.shared_repetitions} where two workers and their load share the cores; "
+        f"median (lowest-highest) of {effort.repetitions}, "
+        f"of {effort.shared_repetitions} where two workers and their load share the cores; "
         f"other programs took {others:.0%} of the processors\n"
     )
     print(tables(found, sections))

@@ -35,7 +35,7 @@ def measure(material: Material, effort: Effort) -> Iterator[Found]:
     articles = material.articles[: effort.fit]
     rows = [(article.content, article.label) for article in articles]
     source = material.write_json("fit.json", rows)
-    for repetition in range(effort.long_repetitions):
+    for repetition in range(effort.repetitions):
         found: dict[str, dict[str, float]] = {}
         for side in list(SIDES)[:: 1 if repetition % 2 == 0 else -1]:
             command = [sys.executable, "-m", __name__, side, str(source)]

@@ -28,10 +28,8 @@ CUT = 20_000_000
 def measure(material: Material, effort: Effort) -> Iterator[Found]:
     """Texts a second of the model ``plain``, on one core; articles begin again where they are not enough."""
     texts = material.write_json("growth.json", [article.content for article in material.articles[:10_000]])
-    for repetition in range(effort.repetitions):
-        # The longest takes as long as all others together.
-        most = effort.growth if repetition < effort.long_repetitions else min(effort.growth, COUNTS[-2])
-        command = [sys.executable, "-m", __name__, str(material.models["plain"]), str(texts), str(most)]
+    command = [sys.executable, "-m", __name__, str(material.models["plain"]), str(texts), str(effort.growth)]
+    for _ in range(effort.repetitions):
         for row, value in run(command):
             yield Sample(row=f"growth.{row}", contestant=OURS, value=value)
 

@@ -29,7 +29,7 @@ def measure(material: Material, effort: Effort) -> Iterator[Found]:
     except RuntimeError as error:
         packages = None
         yield Missing(rows="predict.", why=str(error))
-    for _ in range(effort.long_repetitions):
+    for _ in range(effort.repetitions):
         said = _predict(material.models["plain"], large)
         yield from _samples("plain", OURS, said)
         yield Sample(row="predict.plain.peak_mb", contestant=OURS, value=said["peak_mb"])

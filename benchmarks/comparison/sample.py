@@ -12,7 +12,6 @@ class Effort:
     """How much to measure."""
 
     repetitions: int
-    long_repetitions: int  #: of what takes tens of seconds
     shared_repetitions: int  #: of what shares all cores with its load, so that the scheduler blurs each one
     seconds: int  #: of load, for each number of connections
     learn: int  #: articles that the models are trained on
@@ -26,7 +25,6 @@ class Effort:
 
 FULL = Effort(
     repetitions=5,
-    long_repetitions=3,
     shared_repetitions=15,
     seconds=3,
     learn=8000,
@@ -39,7 +37,6 @@ FULL = Effort(
 )
 QUICK = Effort(
     repetitions=1,
-    long_repetitions=1,
     shared_repetitions=1,
     seconds=1,
     learn=1500,
