@@ -7,6 +7,7 @@ length (four bytes, little-endian): what it is a copy of, rows by table, and the
 import hashlib
 import os
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -124,13 +125,13 @@ def _created(path: Path) -> Iterator[IO[bytes]]:
 
 def _write_all(engine: Engine, file: IO[bytes], now: datetime, report: Report | None) -> dict[str, int]:
     digest = hashlib.sha256()
-    counted: dict[str, int] = {}
+    counted: Counter[str] = Counter()
     file.write(_MAGIC)
     file.flush()  # the packer has the file for itself
     with reading(engine, wait=True) as connection, open_packer(file, "zstd") as stream:
         for record in _records(connection, engine, now):
             if isinstance(record, _Rows):
-                counted[record.table] = counted.get(record.table, 0) + len(record.rows)
+                counted[record.table] += len(record.rows)
                 _tell(report, sum(counted.values()))
             digest.update(content := _framed(record))
             stream.write(content)
@@ -182,6 +183,7 @@ def _check(path: Path) -> None:
 def _checked(stream: IO[bytes]) -> Iterator[_Head | _Rows | _End]:
     """Raises :class:`ValueError` where they are not what was written."""
     digest = hashlib.sha256()
+    counted: Counter[str] = Counter()
     begun = False
     while True:
         length = _read(stream, _LENGTH.size)
@@ -191,10 +193,12 @@ def _checked(stream: IO[bytes]) -> Iterator[_Head | _Rows | _End]:
             raise ValueError
         begun = True
         if isinstance(record, _End):
-            if record.sha256 != digest.digest() or stream.read(1):
+            if record.sha256 != digest.digest() or record.rows != counted or stream.read(1):
                 raise ValueError
             yield record
             return
+        if isinstance(record, _Rows):
+            counted[record.table] += len(record.rows)
         digest.update(length + content)
         yield record
 
