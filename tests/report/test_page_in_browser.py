@@ -48,8 +48,11 @@ def report(tmp_path: Path) -> str:
         description="As many as there can be.",
     )
     names = forest(
-        [ForestRow(name="a_very_long_name of a corpus " * 3, estimates=[Interval(value=0.5, low=0.25, high=1)] * 2)],
-        series=("news-en-es 20261123T113301Z-03ceb36a", "a" * 70),
+        [
+            ForestRow(name=name, estimates=[Interval(value=0.5, low=0.25, high=1)] * 2)
+            for name in ("a_very_long_name of a corpus " * 3, "0" * 70)
+        ],
+        series=("news-en-es 20261123T113301Z-03ceb36a", "0" * 70),
         title="Names",
         description="Long ones.",
     )

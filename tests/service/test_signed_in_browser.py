@@ -106,6 +106,7 @@ def test_a_switch_of_language_forgets_nothing_of_where_to_go(closed: Closed, vis
 def test_a_session_that_ends_meanwhile_costs_no_text(closed: Closed, visit: Visit) -> None:
     with visit() as page:
         enter(page, closed.keys["classify"])
+        expect(page.locator("#check .keys")).to_be_visible()  # the script, which keeps the text, has run
         page.fill("#text", DISPATCH)
         page.context.clear_cookies()
         page.click("#check button")

@@ -19,10 +19,13 @@ from falsetrue.report.page import NOTHING, table
 _WIDTH = 400
 #: Between the series of a row, and the least between rows: a name may take two lines.
 _STEP, _LEAST_ROW = 22, 30
-#: Characters of a name that stand on a line beside a row, and below the chart.
-_BESIDE, _BELOW = 22, 50
+#: Characters of a name that stand on a line beside a row, and below the chart: digits of DejaVu Sans, the widest font
+#: that browsers commonly fall back to, still fit. An ellipsis may be as wide as two letters.
+_BESIDE, _BELOW = 18, 48
 #: The number of texts in a bin is left out where less room than this is left of the one before.
 _COUNT_ROOM = 26
+#: Half the width of such a number as wide as it can be ("474M"), which the last bin needs on its right.
+_HALF_A_COUNT = 17
 #: Of a sparkline, in its own units; a gap in its values ends one line and begins another.
 _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_EDGE = 90, 22, 3
 #: How lines are told apart, in the order in which they are given.
@@ -115,8 +118,9 @@ class _Frame:
 
 def reliability(points: Sequence[ReliabilityPoint], *, title: str, description: str) -> Markup:
     """Share found against probability said, one point a bin with its interval, and how many texts each bin holds."""
-    frame = _Frame(left=46, top=12, width=340, height=260)
-    counts = _Frame(left=46, top=300, width=340, height=48, y_high=max((point.count for point in points), default=1))
+    frame = _Frame(left=46, top=12, width=_WIDTH - 46 - _HALF_A_COUNT, height=260)
+    most = max((point.count for point in points), default=1)
+    counts = _Frame(left=46, top=300, width=frame.width, height=48, y_high=most)
     parts = [
         _grid(frame, _ticks(0, 1), _ticks(0, 1)),
         _line("ideal", [(frame.x(0), frame.y(0)), (frame.x(1), frame.y(1))]),
@@ -131,7 +135,7 @@ def reliability(points: Sequence[ReliabilityPoint], *, title: str, description: 
         if x - labelled >= _COUNT_ROOM:
             parts.append(_text(x, counts.top + counts.height + 13, _compact(point.count), anchor="middle", small=True))
             labelled = x
-    parts.append(_line("axis", [(46, 348), (386, 348)]))
+    parts.append(_line("axis", [(46, 348), (46 + frame.width, 348)]))
     parts += [
         _text(216, 382, "probability said (points), texts in the bin (bars)", anchor="middle", label=True),
         _text(12, 142, "share found", anchor="middle", label=True, turned=True),
@@ -391,7 +395,7 @@ def _name_beside(frame: _Frame, middle: float, name: str) -> Markup:
     lines = textwrap.wrap(name, _BESIDE)[:2]
     kept = " ".join(lines)
     if len(kept) < len(" ".join(name.split())) - 1:
-        lines[-1] = lines[-1][: _BESIDE - 1] + "…"
+        lines[-1] = lines[-1][: _BESIDE - 2] + "…"
     top = middle + 4 - 6.5 * (len(lines) - 1)
     texts = [
         _text(frame.left - 10, top + 13 * at, line, anchor="end", label=True, full=name)
@@ -454,7 +458,7 @@ def _compact(count: int) -> str:
 
 
 def _shorten(name: str, longest: int) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"
+    return name if len(name) <= longest else name[: longest - 2] + "…"
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
